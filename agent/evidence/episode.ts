@@ -1,0 +1,101 @@
+/** An episode, the evidence a verdict is made from, and the verdict: the shapes that travel from the wire to a reader. */
+import type { ClosedEvent, Failure, Protocol, ServerCertificate, Stage } from '../../transports/wire-event.js'
+
+/** `certain`: the wire says so. A cause has a ceiling for what a device alone can know. */
+export type Confidence = 'certain' | 'likely' | 'possible' | 'unknown'
+
+export type Verdict = Readonly<{
+  cause: string
+  confidence: Confidence
+  title: string
+  hubCodes: readonly string[]
+  /** Sentences for the person at the gateway: what was seen. */
+  evidence: readonly string[]
+  /** In the imperative. */
+  nextSteps: readonly string[]
+  docs: readonly string[]
+  /** What else it could have been, and what would tell. */
+  runnersUp: readonly Readonly<{ cause: string; confidence: Confidence; toDecide: string }>[]
+}>
+
+/** One line of `hubrec episodes --json`. Times are RFC 3339; open episodes have `endedAt` and `durationMs` null. */
+export type Episode = Readonly<{
+  id: string
+  conn: string
+  state: 'open' | 'closed'
+  provisional: boolean
+  planned: boolean
+  protocol: Protocol
+  startedAt: string
+  endedAt: string | null
+  durationMs: number | null
+  /** The session that was lost; `null` before the first. */
+  session: Readonly<{ lastedMs: number }> | null
+  /** From the fault to the moment we knew; `null` if the fault's time is unknown. */
+  detectedAfterMs: number | null
+  attempts: number
+  waitedMs: number
+  sdkSaid: Readonly<{ name: string; message: string }> | null
+  verdict: Verdict
+}>
+
+/** How the time before the episode ended. */
+export type Ending =
+  | Readonly<{ kind: 'closed'; event: ClosedEvent; subscribed: boolean }>
+  /** The previous run left no goodbye. `unclean` is true when the host booted in between. */
+  | Readonly<{ kind: 'crash'; rebooted: boolean }>
+  /** The previous run said goodbye (`why`: 'SIGTERM', ...). */
+  | Readonly<{ kind: 'goodbye'; why: string }>
+  /** The very first start: there was nothing to lose. */
+  | Readonly<{ kind: 'start' }>
+
+/** One attempt that did not become a session. */
+export type FailedAttempt = Readonly<{
+  stage: Stage
+  /** `refused`: the hub answered and said no, with `code`. `closed`: it ended otherwise. */
+  outcome: 'refused' | 'closed'
+  /** CONNACK's return code (MQTT) or the CBS status (AMQP). */
+  code: number | null
+  /** Set when `outcome` is `closed`. */
+  closed: ClosedEvent | null
+  error: Failure | null
+  certificate: ServerCertificate | null
+  host: string
+  port: number
+  /** Dialled a gateway (`GatewayHostName`) and not the hub. */
+  gateway: boolean
+  addresses: readonly string[]
+  /** How much of the outage this attempt answers for: from the end of the one before to its own end. */
+  answersForMs: number
+}>
+
+/** An earlier session of this connection, newest last, at most 16. */
+export type PastSession = Readonly<{
+  lastedMs: number
+  subscribed: boolean
+  closed: ClosedEvent
+}>
+
+/** All that a verdict may look at. Plain data, so that it can be recorded and judged again. */
+export type Evidence = Readonly<{
+  protocol: Protocol
+  ending: Ending
+  /** The failed attempts, oldest first; the middle is left out above 64, `attemptCount` has them all. */
+  failed: readonly FailedAttempt[]
+  attemptCount: number
+  /** Whether the episode has ended, and so nothing more is to come. */
+  ended: boolean
+  /** Sessions before the episode, the one that was lost last. */
+  history: readonly PastSession[]
+  /** Whether this credential was accepted before, as far as the ring remembers. */
+  credentialWorked: boolean
+  clock: Readonly<{
+    wallMs: number
+    /** False when the wall clock is before this release was made or 20 years after. */
+    plausible: boolean
+    /** `null` where the host does not say. */
+    synchronised: boolean | null
+  }>
+  /** The verdict the previous run had reached when the episode was already open then. */
+  carriedOver: Verdict | null
+}>

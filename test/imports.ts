@@ -1,0 +1,78 @@
+/** The directions of DESIGN: data flows one way, and this reads the imports to keep it so. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import t from 'tap'
+
+/** Who may not import whom: a file whose path starts with `from` may not reach a path that starts with one of `to`. */
+const forbidden: readonly { from: string; to: readonly string[]; why: string }[] = [
+  { from: 'transports/', to: ['agent/', 'cloud/', 'test/'], why: 'the wire knows nothing of the agent' },
+  { from: 'agent/', to: ['cloud/', 'test/'], why: 'the device never needs the operator' },
+  { from: 'agent/ring/', to: ['transports/', 'agent/evidence/', 'agent/diagnosis/'], why: 'the ring knows bytes only' },
+  { from: 'agent/upload/', to: ['agent/ring/'], why: 'upload knows the outbox and a link, not the ring' },
+  { from: 'test/hub/', to: ['agent/', 'transports/'], why: 'the injector of faults must not know what hubrec thinks' },
+]
+
+/** Each of these enters at one place only. */
+const wrapped: readonly { module: string; at: readonly string[] }[] = [
+  { module: 'pino', at: ['agent/operator-log.ts'] },
+  { module: 'systeminformation', at: ['agent/evidence/inventory-child.ts'] },
+  { module: 'valibot', at: ['agent/config/parse.ts', 'agent/methods/payloads.ts'] },
+  { module: 'yazl', at: ['agent/bundle/zip.ts'] },
+  { module: 'yauzl', at: ['agent/bundle/unzip.ts'] },
+  { module: '@azure/storage-blob', at: ['agent/upload/blob.ts'] },
+  { module: 'azure-iot-device', at: ['transports/credentials.ts', 'transports/mqtt.ts'] },
+  { module: 'azure-iot-device-mqtt', at: ['transports/mqtt.ts'] },
+  { module: 'azure-iot-mqtt-base', at: ['transports/mqtt.ts'] },
+  { module: 'mqtt', at: ['transports/mqtt.ts'] },
+]
+
+type Import = { file: string; target: string; typeOnly: boolean }
+
+const sources = ['transports', 'agent', 'cloud', 'test'].flatMap(folder =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8', withFileTypes: false })
+    .filter(path => path.endsWith('.ts'))
+    .map(path => join(folder, path)),
+)
+
+const imports: Import[] = sources.flatMap(file => {
+  const text = readFileSync(file, 'utf8')
+  const found = text.matchAll(
+    /(?:^|\n)\s*(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)/g,
+  )
+  return [...found].map(match => {
+    const name = match[2] ?? match[3] ?? ''
+    const target = name.startsWith('.') ? normalize(join(dirname(file), name)) : name
+    return { file, target, typeOnly: Boolean(match[1]) }
+  })
+})
+
+t.test('imports are read at all', async t => {
+  t.ok(imports.length > 20, `${imports.length} imports in ${sources.length} files`)
+})
+
+t.test('nothing flows back up', async t => {
+  const wrong = forbidden.flatMap(rule =>
+    imports
+      .filter(({ file, target }) => file.startsWith(rule.from) && rule.to.some(to => target.startsWith(to)))
+      .map(({ file, target }) => `${file} imports ${target}, but ${rule.why}`),
+  )
+  t.strictSame(wrong, [])
+})
+
+t.test('diagnosis is pure: it takes only types from elsewhere', async t => {
+  const wrong = imports
+    .filter(({ file }) => file.startsWith('agent/diagnosis/'))
+    .filter(({ target, typeOnly }) => !target.startsWith('agent/diagnosis/') && !typeOnly)
+    .map(({ file, target }) => `${file} imports ${target}`)
+  t.strictSame(wrong, [])
+})
+
+t.test('each dependency enters at one place', async t => {
+  const wrong = wrapped.flatMap(({ module, at }) =>
+    imports
+      .filter(({ file, target }) => !file.startsWith('test/') && (target === module || target.startsWith(`${module}/`)))
+      .filter(({ file }) => !at.includes(file))
+      .map(({ file }) => `${file} imports ${module}, which enters at ${at.join(', ')}`),
+  )
+  t.strictSame(wrong, [])
+})
