@@ -1,0 +1,279 @@
+/**
+ * MQTT, tapped under the SDK's translation: its provider gets our socket, and mqtt.js tells each packet.
+ *
+ * The SDK renames what it meets ("Not authorized" for a dead resolver) and hides short outages; here each has its own name.
+ */
+import mqttDevice from 'azure-iot-device-mqtt'
+import mqttBase from 'azure-iot-mqtt-base'
+import duplexify from 'duplexify'
+import mqtt from 'mqtt'
+import { flatten } from './failure.js'
+import { type SocketEnd, type SocketTap, tapSocket } from './socket-tap.js'
+import type { MethodAnswer, MethodRequest, Tap, TapFactory, TapListener, Wiring } from './transport.js'
+import type { OurReason, WireEvent } from './wire-event.js'
+
+/** MQTT 3.1.1, table 3.1, in our words. */
+const connackReasons: Readonly<Record<number, string>> = {
+  1: 'protocol version not accepted',
+  2: 'client id rejected',
+  3: 'server unavailable',
+  4: 'bad user name or password',
+  5: 'not authorized',
+}
+
+const subackRefused = 0x80
+const methodTopic = '$iothub/methods/POST/'
+
+/** A close this soon after a publish may be the hub's answer to it. */
+const publishEchoMs = 1_000
+
+/** mqtt.js's own limit must not be faster than ours, which say which step was slow. */
+const sdkLimitMarginMs = 5_000
+
+type AuthenticationProvider = ConstructorParameters<typeof mqttDevice.Mqtt>[0]
+
+export const tapMqtt: TapFactory = (wiring, listener): Tap => {
+  let fused = false
+  let reason: OurReason | null = null
+  let current: Attempt | null = null
+  let instance: mqttDevice.Mqtt | null = null
+
+  const provider = {
+    // Must never throw: the SDK's open() would then stay pending for ever.
+    connect: (_uri: string, options: mqtt.IClientOptions): mqtt.MqttClient => {
+      if (fused) return deadClient(options)
+      rememberToken(wiring, options)
+      current = startAttempt(wiring, listener, options, () => reason)
+      return current.client
+    },
+  }
+  const base = new mqttBase.MqttBase(provider)
+  base.on('message', (topic: string, payload: Buffer) => {
+    const request = readMethod(topic, payload)
+    if (request && !fused) listener.method(request)
+  })
+
+  class TappedMqtt extends mqttDevice.Mqtt {
+    constructor(authenticationProvider: AuthenticationProvider) {
+      super(authenticationProvider, base)
+      instance = this
+    }
+  }
+
+  return {
+    Transport: TappedMqtt,
+    enableMethods: () => instance?.enableMethods(() => undefined),
+    answer: (requestId, answer) => publishAnswer(base, requestId, answer),
+    leaving: why => {
+      reason = why
+    },
+    abandon: why => {
+      reason = why
+      fused = true
+      current?.abandon()
+    },
+  }
+}
+
+type Attempt = Readonly<{ client: mqtt.MqttClient; abandon(): void }>
+
+/** One CONNECT and, if it is accepted, its session: exactly one end is told. */
+function startAttempt(
+  wiring: Wiring,
+  listener: TapListener,
+  options: mqtt.IClientOptions,
+  ourReason: () => OurReason | null,
+): Attempt {
+  const { clock, timeoutsMs } = wiring
+  const attempt = listener.nextAttempt()
+  const startedMs = clock.now().bootMs
+  let securedMs = startedMs
+  let acceptedMs: number | null = null
+  let heardMs = startedMs
+  let publishedMs = Number.NEGATIVE_INFINITY
+  let over = false
+  /** What the packets say of an end that the socket is about to tell. */
+  let known: Partial<SocketEnd> = {}
+  let acceptTimer: NodeJS.Timeout | undefined
+  let pingTimer: NodeJS.Timeout | undefined
+  let pingSentMs: number | null = null
+  const publishes = new Set<number>()
+  const subscriptions = new Map<number, readonly string[]>()
+
+  const tell = (event: DistributiveOmit<WireEvent, 'monoMs' | 'protocol' | 'attempt'>): void =>
+    listener.event({ ...event, monoMs: clock.now().monoMs, protocol: 'mqtt', attempt })
+  const round = (ms: number): number => Math.round(ms * 1e3) / 1e3
+
+  const finish = (): boolean => {
+    if (over) return false
+    over = true
+    clearTimeout(acceptTimer)
+    clearTimeout(pingTimer)
+    return true
+  }
+
+  const close = (told: SocketEnd): void => {
+    if (!finish()) return
+    const end = { ...told, ...known }
+    const nowMs = clock.now().bootMs
+    const { read, written } = socket.bytes()
+    tell({
+      type: 'closed',
+      by: end.by,
+      how: end.how,
+      stage: acceptedMs === null ? end.stage : 'session',
+      reason: end.by === 'us' ? whyWe(end) : null,
+      error: end.error,
+      certificate: end.certificate,
+      silentMs: round(nowMs - heardMs),
+      lastedMs: acceptedMs === null ? null : round(nowMs - acceptedMs),
+      inFlightPublishes: publishes.size,
+      afterPublish: publishes.size > 0 || nowMs - publishedMs < publishEchoMs,
+      bytesRead: read,
+      bytesWritten: written,
+    })
+  }
+  const whyWe = ({ how, error }: SocketEnd): OurReason | null => {
+    if (how === 'timeout') return acceptedMs === null ? 'slow' : 'silence'
+    return error === null ? (ourReason() ?? 'abandoned') : null
+  }
+
+  tell({ type: 'connecting', host: wiring.host, port: wiring.port, gateway: wiring.gateway })
+  const socket: SocketTap = tapSocket(
+    { ...wiring, timeoutsMs },
+    {
+      resolved: (addresses, ms) => tell({ type: 'resolved', addresses, ms }),
+      tcpConnected: (address, localAddress, ms) => tell({ type: 'tcpConnected', address, localAddress, ms }),
+      tlsSecured: (version, cipher, certificate, ms) => {
+        heardMs = clock.now().bootMs
+        securedMs = heardMs
+        tell({ type: 'tlsSecured', version, cipher, certificate, ms })
+        acceptTimer = setTimeout(() => socket.destroy('timeout'), timeoutsMs.accept)
+      },
+      heard: () => {
+        heardMs = clock.now().bootMs
+      },
+      ended: close,
+    },
+  )
+
+  const client = new mqtt.MqttClient(() => socket.stream, {
+    ...options,
+    keepalive: wiring.keepaliveSeconds,
+    reschedulePings: false,
+    connectTimeout: timeoutsMs.dns + timeoutsMs.tcp + timeoutsMs.tls + timeoutsMs.accept + sdkLimitMarginMs,
+  })
+
+  client.on('error', error => {
+    // What has a code came from the socket or a CONNACK and has been told; the rest is mqtt.js's parser.
+    if (over || 'code' in error) return
+    known = { by: 'hub', error: { ...flatten(error), code: 'MALFORMED_PACKET' } }
+    socket.destroy('error')
+  })
+
+  client.on('packetsend', packet => {
+    switch (packet.cmd) {
+      case 'publish':
+        publishedMs = clock.now().bootMs
+        if (packet.qos > 0 && packet.messageId !== undefined) publishes.add(packet.messageId)
+        return
+      case 'subscribe':
+        if (packet.messageId !== undefined) {
+          subscriptions.set(
+            packet.messageId,
+            packet.subscriptions.map(({ topic }) => topic),
+          )
+        }
+        return
+      case 'pingreq':
+        pingSentMs = clock.now().monoMs
+        pingTimer = setTimeout(() => socket.destroy('timeout'), (wiring.keepaliveSeconds * 1e3) / 2)
+        return tell({ type: 'pingSent' })
+      case 'disconnect':
+        known = { by: 'us', how: 'goodbye', error: null }
+        return
+    }
+  })
+
+  client.on('packetreceive', packet => {
+    if (over) return
+    switch (packet.cmd) {
+      case 'connack': {
+        clearTimeout(acceptTimer)
+        const code = packet.returnCode ?? 0
+        if (code === 0) {
+          acceptedMs = clock.now().bootMs
+          return tell({ type: 'accepted', sessionPresent: packet.sessionPresent, ms: round(acceptedMs - securedMs) })
+        }
+        finish()
+        tell({ type: 'refused', code, reason: connackReasons[code] ?? 'unknown code' })
+        // The SDK hears of the packet after us; its answer must not be taken for another end.
+        setImmediate(() => socket.destroy('error'))
+        return
+      }
+      case 'puback':
+        if (packet.messageId !== undefined) publishes.delete(packet.messageId)
+        return
+      case 'suback': {
+        const topics = subscriptions.get(packet.messageId ?? 0) ?? []
+        const granted = Object.fromEntries(
+          topics.map((topic, index) => [topic, Number(packet.granted[index] ?? subackRefused)]),
+        )
+        return tell({ type: 'subscribed', granted, ok: Object.values(granted).every(code => code < subackRefused) })
+      }
+      case 'pingresp':
+        clearTimeout(pingTimer)
+        if (pingSentMs !== null) tell({ type: 'pongReceived', rttMs: round(clock.now().monoMs - pingSentMs) })
+        pingSentMs = null
+        return
+      case 'disconnect':
+        // MQTT 3.1.1 gives this packet to clients only.
+        known = { by: 'hub' }
+        socket.destroy('goodbye')
+        return
+    }
+  })
+
+  return {
+    client,
+    abandon: () => socket.destroy('goodbye'),
+  }
+}
+
+/** For an SDK that asks again after its fuse is blown: a client whose stream is gone, without a socket. */
+function deadClient(options: mqtt.IClientOptions): mqtt.MqttClient {
+  const stream = duplexify()
+  const client = new mqtt.MqttClient(() => stream, { ...options, reconnectPeriod: 0 })
+  client.on('error', () => undefined)
+  setImmediate(() => stream.destroy())
+  return client
+}
+
+/** The token is a secret of its own; debug output of any library may hold it. */
+function rememberToken({ secrets }: Wiring, { password }: mqtt.IClientOptions): void {
+  if (password === undefined) return
+  const token = password.toString()
+  secrets.add('shared-access-signature', token)
+  const signature = /(?:^|[ &])sig=([^&]+)/.exec(token)?.[1]
+  if (!signature) return
+  secrets.add('signature', signature)
+  secrets.add('signature', decodeURIComponent(signature))
+}
+
+function readMethod(topic: string, payload: Buffer): MethodRequest | null {
+  if (!topic.startsWith(methodTopic)) return null
+  const [name = '', query = ''] = topic.slice(methodTopic.length).split('/?', 2)
+  const requestId = new URLSearchParams(query).get('$rid')
+  return name === '' || requestId === null ? null : { name, requestId, payload }
+}
+
+function publishAnswer(base: mqttBase.MqttBase, requestId: string, { status, payload }: MethodAnswer): Promise<void> {
+  const text = payload === undefined ? '' : JSON.stringify(payload)
+  return new Promise((resolve, reject) => {
+    base.publish(`$iothub/methods/res/${status}/?$rid=${requestId}`, text, { qos: 0, retain: false }, error =>
+      error ? reject(error) : resolve(),
+    )
+  })
+}
+
+type DistributiveOmit<T, K extends keyof T> = T extends unknown ? Omit<T, K> : never

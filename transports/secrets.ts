@@ -1,0 +1,100 @@
+/** The agent's own secrets, kept only to be removed: nothing here gives a value back. */
+
+export interface Secrets {
+  /**
+   * Remember a value to be removed from now on. A value shorter than 8 characters is not taken, because removing it
+   * would eat innocent text. Of each kind the newest 16 are remembered (tokens are renewed for ever).
+   *
+   * @param kind what stands in its place, `[removed:<kind>]`; letters and hyphens
+   */
+  add(kind: string, value: string): void
+  /** Remove each remembered value in every form it may have taken on its way; counts are by kind. */
+  scrub(text: string): { text: string; removed: Record<string, number> }
+}
+
+const shortest = 8
+const rememberedPerKind = 16
+
+type Remembered = Readonly<{ kind: string; value: string; forms: readonly string[] }>
+
+export function createSecrets(): Secrets {
+  let remembered: Remembered[] = []
+
+  return {
+    add(kind, value) {
+      if (value.length < shortest || remembered.some(secret => secret.value === value)) return
+      const sameKind = remembered.filter(secret => secret.kind === kind)
+      const oldest = sameKind.length >= rememberedPerKind ? sameKind[0] : undefined
+      remembered = [...remembered.filter(secret => secret !== oldest), { kind, value, forms: formsOf(value) }]
+      // A connection string holds its key: the longer must go first, or its remains would stay.
+      remembered.sort((a, b) => b.value.length - a.value.length)
+    },
+
+    scrub(text) {
+      const removed: Record<string, number> = {}
+      let rest = text
+      for (const { kind, forms } of remembered) {
+        for (const form of forms) {
+          if (!rest.includes(form)) continue
+          const parts = rest.split(form)
+          removed[kind] = (removed[kind] ?? 0) + parts.length - 1
+          rest = parts.join(`[removed:${kind}]`)
+        }
+      }
+      return { text: rest, removed }
+    },
+  }
+}
+
+/** Every spelling under which a value may travel, longest first. */
+function formsOf(value: string): string[] {
+  const url = encodeURIComponent(value)
+  const lowerUrl = url.replace(/%[0-9A-F]{2}/g, code => code.toLowerCase())
+  const json = JSON.stringify(value).slice(1, -1)
+  const forms = [
+    value,
+    url,
+    lowerUrl,
+    encodeURIComponent(url),
+    encodeURIComponent(lowerUrl),
+    json,
+    json.replaceAll('/', '\\/'),
+    json.replaceAll('/', '\\\\/'),
+    ...escapes.map(([characters, upper]) => unicodeEscaped(json, characters, upper)),
+    ...[0, 1, 2].flatMap(offset => base64Forms(value, offset)),
+  ]
+  return [...new Set(forms)].filter(form => form.length >= shortest).sort((a, b) => b.length - a.length)
+}
+
+/** Which characters JSON writers of other languages escape by number, and in which case. */
+const escapes: readonly (readonly [characters: string, upper: boolean])[] = [
+  ['+', true],
+  ['+', false],
+  ['+&<>=', true],
+  ['+&<>=', false],
+  ['+&<>=/', true],
+  ['+&<>=/', false],
+]
+
+function unicodeEscaped(text: string, characters: string, upper: boolean): string {
+  return [...text]
+    .map(character => {
+      if (!characters.includes(character)) return character
+      const hex = character.charCodeAt(0).toString(16).padStart(4, '0')
+      return `\\u${upper ? hex.toUpperCase() : hex}`
+    })
+    .join('')
+}
+
+/**
+ * The part of a base64 text that depends on the value alone when it starts `offset` bytes into a group of three:
+ * what stands before and after the value in the encoded text changes the characters at its edges.
+ */
+function base64Forms(value: string, offset: number): string[] {
+  const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(value)])
+  const encoded = bytes.toString('base64').replace(/=+$/, '')
+  const edge = [0, 2, 3][offset] ?? 0
+  const whole = bytes.length % 3 === 0 ? encoded.length : encoded.length - 1
+  const standard = encoded.slice(edge, whole)
+  return [standard, standard.replaceAll('+', '-').replaceAll('/', '_')]
+}

@@ -1,0 +1,87 @@
+/** Whom a connection trusts, and what a chain that failed would have led to. */
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import tls from 'node:tls'
+import { knownRootsPem } from './known-roots.js'
+import type { ServerCertificate } from './wire-event.js'
+
+export type Trust = Readonly<{
+  /** The system's roots, those of NODE_EXTRA_CA_CERTS and the configured file: whoever passes `ca` to Node replaces all. */
+  ca: readonly string[]
+  /** For the verdict only: does a chain lead to a root that IoT Hub is known to use? */
+  knownRoots: readonly X509Certificate[]
+}>
+
+/** Chains are short; a longer one is somebody's trick. */
+const chainMax = 10
+
+/**
+ * @param caPem text of the configured CA file; adds to the system's roots
+ * @param knownPem the roots IoT Hub is known to chain to, in place of those shipped
+ * @throws Error when a PEM text holds no certificate or one that cannot be read
+ */
+export function createTrust(caPem: string | null, knownPem: string | null): Trust {
+  const extra = process.env.NODE_EXTRA_CA_CERTS
+  const ca = [...tls.rootCertificates, ...(extra ? readOptional(extra) : []), ...(caPem === null ? [] : split(caPem))]
+  return { ca, knownRoots: split(knownPem ?? knownRootsPem).map(pem => new X509Certificate(pem)) }
+}
+
+/** What a server showed, as plain data; the question about the root is asked only where the chain failed. */
+export function describeCertificate(
+  peer: tls.DetailedPeerCertificate,
+  knownRoots: readonly X509Certificate[] | null,
+): ServerCertificate {
+  const shown = new X509Certificate(peer.raw)
+  return {
+    subject: oneLine(shown.subject),
+    issuer: oneLine(shown.issuer),
+    validFrom: new Date(shown.validFrom).toISOString(),
+    validTo: new Date(shown.validTo).toISOString(),
+    altNames: (shown.subjectAltName ?? '').slice(0, 500),
+    fingerprint256: shown.fingerprint256,
+    knownRoot: knownRoots === null ? null : leadsTo(knownRoots, sentChain(peer)),
+  }
+}
+
+function sentChain(leaf: tls.DetailedPeerCertificate): X509Certificate[] {
+  const chain: X509Certificate[] = []
+  let next: tls.DetailedPeerCertificate | undefined = leaf
+  while (next?.raw && chain.length < chainMax) {
+    const certificate: X509Certificate = new X509Certificate(next.raw)
+    if (chain.some(seen => seen.fingerprint256 === certificate.fingerprint256)) break
+    chain.push(certificate)
+    next = next.issuerCertificate
+  }
+  return chain
+}
+
+/** Signatures are checked all the way, dates and names are not: this asks who made the chain and nothing else. */
+function leadsTo(roots: readonly X509Certificate[], chain: readonly X509Certificate[]): boolean {
+  let current = chain[0]
+  for (let step = 0; current !== undefined && step < chainMax; step++) {
+    const child: X509Certificate = current
+    const issuedBy = (issuer: X509Certificate): boolean => child.checkIssued(issuer) && child.verify(issuer.publicKey)
+    if (roots.some(root => root.fingerprint256 === child.fingerprint256 || issuedBy(root))) return true
+    current = chain.find(candidate => candidate.fingerprint256 !== child.fingerprint256 && issuedBy(candidate))
+  }
+  return false
+}
+
+const oneLine = (name: string): string => name.split('\n').join(', ').slice(0, 300)
+
+const split = (pem: string): string[] => {
+  const found = pem.match(/-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g)
+  if (!found) throw new Error('expected at least one PEM certificate')
+  for (const each of found) new X509Certificate(each)
+  return found
+}
+
+/** Node itself only warns when NODE_EXTRA_CA_CERTS cannot be read; so do we not fail on it. */
+function readOptional(file: string): string[] {
+  try {
+    return split(readFileSync(file, 'utf8'))
+  } catch (error) {
+    if (error instanceof Error) return []
+    throw error
+  }
+}
