@@ -1,0 +1,173 @@
+/** The configuration's schema: untrusted JSON becomes checked settings, or everything wrong with it is said at once. */
+import { isIP } from 'node:net'
+import * as v from 'valibot'
+
+/** One thing that is wrong. `path` is the place as a person writes it, `connection.ports.mqtt`; empty for the whole. */
+export type Problem = Readonly<{ path: string; said: string }>
+
+/** A configuration before its paths are made absolute. `null` stands for what was not given. */
+export type Settings = v.InferOutput<typeof settings>
+
+/** Never repeats a value that might be a secret, wherever it was put by mistake. */
+export function parseSettings(input: unknown): { settings: Settings } | { problems: readonly Problem[] } {
+  const result = v.safeParse(settings, input)
+  return result.success ? { settings: result.output } : { problems: result.issues.map(describe) }
+}
+
+/** One sentence for every value that is refused, instead of one for every rule it breaks. */
+const check = <T>(allowed: (value: unknown) => boolean, expected: string) => v.custom<T>(allowed, expected)
+
+const within = (value: unknown, min: number, max: number): value is number =>
+  typeof value === 'number' && value >= min && value <= max
+
+const whole = (min: number, max: number, standard: number) =>
+  v.optional(
+    check<number>(
+      value => Number.isInteger(value) && within(value, min, max),
+      `expected a whole number from ${min} to ${max}`,
+    ),
+    standard,
+  )
+
+const seconds = (min: number, max: number, standard: number) =>
+  v.optional(
+    check<number>(value => within(value, min, max), `expected seconds, a number from ${min} to ${max}`),
+    standard,
+  )
+
+const path = v.optional(
+  v.nullable(
+    v.pipe(
+      check<string>(value => typeof value === 'string' && value !== '' && !value.includes('\0'), 'expected a path'),
+      v.check(
+        value => !/SharedAccess(Key|Signature)/i.test(value),
+        'expected the path of a file, and not the secret itself; treat that secret as known to others',
+      ),
+    ),
+  ),
+  null,
+)
+
+/** Names that JavaScript objects treat in a way of their own, and that valibot skips without a word. */
+const reservedNames = ['__proto__', 'constructor', 'prototype']
+
+const isObject = (value: unknown): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  !reservedNames.some(name => Object.hasOwn(value, name))
+
+/** Not valibot's strictObject: it takes an array for an object, and stops at the first unknown key. */
+function object<Entries extends v.ObjectEntries>(entries: Entries) {
+  const known = v.objectWithRest(entries, v.never(`unknown key, expected one of ${Object.keys(entries).join(', ')}`))
+  return v.pipe(check<v.InferInput<typeof known>>(isObject, 'expected an object'), known)
+}
+
+const list = (item: v.GenericSchema<unknown, string>) => v.optional(v.array(item, 'expected an array'), [])
+
+const protocols = ['mqtt', 'mqtt-ws', 'amqp', 'amqp-ws'] as const
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+const protocol = v.pipe(
+  v.picklist(protocols, `expected one of ${protocols.join(', ')}`),
+  v.check(name => name === 'mqtt', 'not in this version, which speaks mqtt only'),
+)
+
+/** Account and container: a container's own host has one segment, a host by address or `localhost` has both. */
+const containerUrl = /^https:\/\/[^/?#@\\%*\s]+\/(?:[a-z0-9]+\/)?(?:[a-z0-9](?:-?[a-z0-9]){2,62}|\$root|\$web|\$logs)$/
+
+function isContainer(value: unknown): boolean {
+  if (typeof value !== 'string' || value.length > 2048 || !containerUrl.test(value) || !URL.canParse(value))
+    return false
+  const { href, hostname, pathname } = new URL(value)
+  const byAddress = isIP(hostname.replace(/^\[|\]$/g, '')) !== 0 || hostname === 'localhost'
+  return href === value && pathname.split('/').length === (byAddress ? 3 : 2)
+}
+
+const container = check<string>(
+  isContainer,
+  'expected https://ACCOUNT.blob.core.windows.net/CONTAINER: host and container in full and in lower case, no query, ' +
+    'no credentials, no wildcard, no slash at the end',
+)
+
+const host = check<string>(
+  value =>
+    typeof value === 'string' &&
+    (isIP(value) !== 0 || (value.length <= 253 && /^[a-z0-9_]([a-z0-9._-]*[a-z0-9])?$/.test(value))),
+  'expected a host name in lower case or an address, without scheme, port or wildcard',
+)
+
+const day = 86_400
+
+const timeouts = object({
+  dns: seconds(0.1, 600, 10),
+  tcp: seconds(0.1, 600, 10),
+  tls: seconds(0.1, 600, 10),
+  accept: seconds(0.1, 600, 10),
+})
+
+const retry = v.pipe(
+  object({
+    capSeconds: seconds(0.1, day, 60),
+    refusedCapSeconds: seconds(0.1, day, 900),
+    takeOverFloorSeconds: seconds(0, day, 120),
+    takeOverCapSeconds: seconds(0.1, day, 900),
+  }),
+  v.check(
+    ({ takeOverFloorSeconds, takeOverCapSeconds }) => takeOverFloorSeconds <= takeOverCapSeconds,
+    'expected takeOverFloorSeconds to be at most takeOverCapSeconds',
+  ),
+)
+
+const connection = object({
+  connectionStringFile: path,
+  protocol: v.optional(protocol, 'mqtt'),
+  caFile: path,
+  knownRootsFile: path,
+  keepaliveSeconds: whole(3, 1177, 60),
+  ports: v.optional(
+    object({ mqtt: whole(1, 65_535, 8883), amqp: whole(1, 65_535, 5671), https: whole(1, 65_535, 443) }),
+    {},
+  ),
+  timeoutSeconds: v.optional(timeouts, {}),
+  sasLifetimeSeconds: whole(60, 365 * day, 3600),
+  retry: v.optional(retry, {}),
+})
+
+const settings = object({
+  connection: v.optional(connection, {}),
+  stateDir: path,
+  controlSocket: path,
+  ingestSocket: path,
+  ring: v.optional(object({ budgetBytes: whole(262_144, 2 ** 40, 16_777_216) }), {}),
+  samples: v.optional(object({ intervalSeconds: whole(1, day, 10) }), {}),
+  logLevel: v.optional(v.picklist(logLevels, `expected one of ${logLevels.join(', ')}`), 'info'),
+  upload: v.optional(object({ allowedContainers: list(container), privateHosts: list(host) }), {}),
+})
+
+function describe(issue: v.InferIssue<typeof settings>): Problem {
+  const keys = issue.path?.map(item => item.key) ?? []
+  const path = keys
+    .map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at > 0 ? '.' : ''}${keyName(key)}`))
+    .join('')
+  const found = issue.type === 'never' ? '' : `found ${foundOf(issue.input, path)}; `
+  return { path, said: `${found}${issue.message}` }
+}
+
+/** The only places where a string is repeated: a choice from a list of words. */
+const wordPlaces: ReadonlySet<string> = new Set(['connection.protocol', 'logLevel'])
+
+function foundOf(value: unknown, path: string): string {
+  if (typeof value === 'string') {
+    if (value === '') return 'an empty string'
+    return wordPlaces.has(path) && /^[\w-]{1,16}$/.test(value) ? JSON.stringify(value) : 'a string'
+  }
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+}
+
+/** A key that is no plain word may be a secret that slipped to the left of the colon. */
+const keyName = (key: unknown): string => {
+  const name = String(key)
+  return /^[\w.-]{1,32}$/.test(name) ? name : '(a key that is no name)'
+}
