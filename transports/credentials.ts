@@ -1,4 +1,5 @@
 /** The one file that sees the secret: it reads it, checks it, and makes SDK clients from it. */
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import device from 'azure-iot-device'
@@ -19,6 +20,8 @@ export interface Credential {
   readonly gateway: boolean
   readonly deviceId: string
   readonly moduleId: string | null
+  /** 8 hexadecimal digits that change with the key: enough to tell a new key from the old, too few to find it by. */
+  readonly fingerprint: string
   /** A fresh client over the given transport, for a device or a module as the connection string says. */
   client(Transport: SdkTransport): SdkClient
   /** For the hub's file upload: `null` for a module, which IoT Hub does not let upload. */
@@ -106,6 +109,7 @@ export function parseConnectionString(text: string, place: string, secrets: Secr
     gateway: gateway !== null,
     deviceId,
     moduleId,
+    fingerprint: createHash('sha256').update(connectionString).digest('hex').slice(0, 8),
     client: Transport =>
       moduleId === null
         ? device.Client.fromConnectionString(connectionString, Transport)
