@@ -1,0 +1,232 @@
+/** A local Azure IoT Hub, for tests, demonstrations and whoever else needs one: see docs/local-hub.md. */
+
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { BlobStore } from './blob-store.js'
+import { makeAuthority } from './certificates.js'
+import { DeviceDoor, type Door } from './door.js'
+import { EventLog, type HubEvent, type Identity } from './events.js'
+import { type BlobFault, Faults } from './faults.js'
+import { HttpsFront, parsePayload } from './https-front.js'
+import { Identities, makeKey } from './identities.js'
+import { MqttFront, resourceOf } from './mqtt-front.js'
+import { signSas } from './sas.js'
+import { type Upload, Uploads } from './uploads.js'
+
+export type { Door } from './door.js'
+export type { HubEvent, Identity, SessionEnd } from './events.js'
+export type { BlobFault, Direction, Fault } from './faults.js'
+export { HubError } from './hub-error.js'
+export type { Upload } from './uploads.js'
+
+export type HubOptions = Readonly<{
+  /** For the CA file and Azurite's data. By default a new temporary directory, which `close()` removes. */
+  dir?: string
+  /** What clients call the hub; certificates, user names and signatures carry it. Everything listens on 127.0.0.1. */
+  hostName?: string
+}>
+
+export interface Hub extends AsyncDisposable {
+  readonly hostName: string
+  /** PEM text of the authority that was made at start. */
+  readonly ca: string
+  readonly caFile: string
+  readonly ports: Readonly<{ https: number; blob: number }>
+  readonly serviceConnectionString: string
+
+  /** Registers a device and its modules, and opens the device's door. */
+  addDevice(deviceId: string, options?: { moduleIds?: readonly string[] }): Promise<Door>
+  door(deviceId: string): Door
+  /** `HostName=<hostName>:<door port>;DeviceId=...;[ModuleId=...;]SharedAccessKey=...` */
+  connectionString(deviceId: string, moduleId?: string): string
+  /** A token of the identity's own key, or of another one. `expiresInSeconds` may be negative; 3600 by default. */
+  sasToken(identity: Identity, options?: { expiresInSeconds?: number; key?: string }): string
+
+  /** New CONNECTs get 5, and open sessions of the device and its modules end. */
+  disableDevice(deviceId: string): void
+  enableDevice(deviceId: string): void
+  /** Removes the device and its modules; open sessions end, and its door stays, so that it meets CONNACK 5. */
+  deleteDevice(deviceId: string): Promise<void>
+  /** The old key is refused from now on; open sessions stay until their token expires. */
+  regenerateKey(identity: Identity): void
+
+  /**
+   * A direct method as through the service API, without HTTP. An answer that is not JSON comes as text.
+   *
+   * @throws HubError 404103 when nobody has subscribed, 504101 when no answer came in time (30 s by default)
+   */
+  invokeMethod(
+    identity: Identity,
+    call: { methodName: string; payload?: unknown; responseTimeoutInSeconds?: number },
+  ): Promise<{ status: number; payload: unknown }>
+  /** A method request with any bytes as its payload. @throws HubError as `invokeMethod` */
+  invokeRaw(
+    identity: Identity,
+    methodName: string,
+    payload: Buffer,
+    timeoutMs?: number,
+  ): Promise<{ status: number; payload: Buffer }>
+  patchDesired(identity: Identity, patch: object): Promise<void>
+  twin(identity: Identity): { desired: object; reported: object }
+
+  /** The newest 100,000 events, in order. */
+  readonly log: readonly HubEvent[]
+  /**
+   * The first event that matches: one still to come, or, with `from`, also a past one whose `n` is at least `from`.
+   *
+   * @param options.timeoutMs 30 s by default
+   * @throws Error when the time is over, with the newest events in its message
+   */
+  waitFor(match: (event: HubEvent) => boolean, options?: { from?: number; timeoutMs?: number }): Promise<HubEvent>
+
+  readonly uploads: readonly Upload[]
+  /** Read, create, write and list on a container of the blob store, for an hour. */
+  containerSasUrl(container: string): Promise<string>
+  readBlob(container: string, blobName: string): Promise<Buffer>
+  /** In force until the next call; `null` heals. */
+  blobFault(fault: BlobFault | null): Promise<void>
+
+  close(): Promise<void>
+}
+
+const policyName = 'iothubowner'
+
+export async function startHub({ dir: givenDir, hostName = 'localhost' }: HubOptions = {}): Promise<Hub> {
+  const dir = givenDir ?? (await mkdtemp(join(tmpdir(), 'local-iot-hub-')))
+  await mkdir(dir, { recursive: true })
+  const authority = await makeAuthority(hostName)
+  const caFile = join(dir, 'ca.pem')
+  await writeFile(caFile, authority.ca)
+
+  const log = new EventLog()
+  const { tell } = log
+  const identities = new Identities()
+  const doors = new Map<string, DeviceDoor>()
+  const faultsOf = (deviceId: string): Faults => doors.get(deviceId)?.faults ?? new Faults()
+  const policyKey = makeKey()
+  let connections = 0
+
+  const mqtt = new MqttFront({ hostName, authority, identities, faultsOf, tell })
+  await mqtt.listen('good')
+  const blobs = new BlobStore(join(dir, 'azurite'), authority, tell)
+  await blobs.open()
+  const uploads = new Uploads(tell)
+  const https = new HttpsFront({
+    hostName,
+    identities,
+    policies: new Map([[policyName, policyKey]]),
+    faultsOf,
+    methods: mqtt.methods,
+    uploads,
+    blobs,
+    patchDesired: (registered, patch) => mqtt.patchDesired(registered, patch),
+    tell,
+  })
+  const httpsPort = await https.listen(await authority.issue('good'))
+
+  const door = (deviceId: string): DeviceDoor => {
+    const found = doors.get(deviceId)
+    if (!found) throw new Error(`${deviceId} is not registered`)
+    return found
+  }
+  const identityOf = ({ deviceId, moduleId }: { deviceId: string; moduleId: string | null }): Identity => ({
+    deviceId,
+    moduleId: moduleId ?? undefined,
+  })
+  const family = (deviceId: string): Identity[] => identities.family({ deviceId }).map(identityOf)
+
+  let closing: Promise<void> | null = null
+  const close = async (): Promise<void> => {
+    await Promise.all([...doors.values()].map(open => open.close()))
+    https.close()
+    await mqtt.close()
+    await blobs.close()
+    if (givenDir === undefined) await rm(dir, { recursive: true, force: true })
+  }
+
+  const hub: Hub = {
+    hostName,
+    ca: authority.ca,
+    caFile,
+    ports: { https: httpsPort, blob: blobs.port },
+    serviceConnectionString: `HostName=${hostName};SharedAccessKeyName=${policyName};SharedAccessKey=${policyKey}`,
+
+    async addDevice(deviceId, { moduleIds = [] } = {}) {
+      for (const moduleId of [undefined, ...moduleIds]) {
+        identities.add({ deviceId, moduleId })
+        await mqtt.addIdentity({ deviceId, moduleId })
+      }
+      const added = new DeviceDoor({
+        deviceId,
+        mqtt,
+        tell,
+        number: () => ++connections,
+        misbehave: kind => {
+          for (const identity of family(deviceId)) mqtt.misbehave(identity, kind)
+        },
+      })
+      await added.open()
+      doors.set(deviceId, added)
+      return added
+    },
+    door,
+    connectionString(deviceId, moduleId) {
+      const { key } = identities.get({ deviceId, moduleId })
+      const module = moduleId === undefined ? '' : `ModuleId=${moduleId};`
+      return `HostName=${hostName}:${door(deviceId).port};DeviceId=${deviceId};${module}SharedAccessKey=${key}`
+    },
+    sasToken(identity, { expiresInSeconds = 3600, key } = {}) {
+      const registered = identities.get(identity)
+      const expiresAtSeconds = Math.floor(Date.now() / 1000) + expiresInSeconds
+      return signSas(resourceOf(hostName, registered), key ?? registered.key, expiresAtSeconds)
+    },
+
+    disableDevice(deviceId) {
+      for (const registered of identities.family({ deviceId })) registered.enabled = false
+      for (const identity of family(deviceId)) mqtt.endSession(identity, 'identity')
+    },
+    enableDevice(deviceId) {
+      for (const registered of identities.family({ deviceId })) registered.enabled = true
+    },
+    async deleteDevice(deviceId) {
+      const removed = family(deviceId)
+      identities.remove({ deviceId })
+      for (const identity of removed) await mqtt.removeIdentity(identity)
+    },
+    regenerateKey(identity) {
+      identities.get(identity).key = makeKey()
+    },
+
+    async invokeMethod(identity, { methodName, payload = null, responseTimeoutInSeconds = 30 }) {
+      const bytes = Buffer.from(JSON.stringify(payload))
+      const answer = await mqtt.methods.invoke(identity, methodName, bytes, responseTimeoutInSeconds * 1000)
+      return { status: answer.status, payload: parsePayload(answer.payload) }
+    },
+    invokeRaw(identity, methodName, payload, timeoutMs = 30_000) {
+      return mqtt.methods.invoke(identity, methodName, payload, timeoutMs)
+    },
+    patchDesired(identity, patch) {
+      return mqtt.patchDesired(identities.get(identity), patch)
+    },
+    twin(identity) {
+      const { desired, reported } = identities.get(identity).twin
+      return { desired, reported }
+    },
+
+    log: log.events,
+    waitFor: (match, options) => log.waitFor(match, options),
+
+    uploads: uploads.list,
+    containerSasUrl: container => blobs.containerSasUrl(container),
+    readBlob: (container, blobName) => blobs.read(container, blobName),
+    blobFault: fault => blobs.setFault(fault),
+
+    close() {
+      closing ??= close()
+      return closing
+    },
+    [Symbol.asyncDispose]: () => hub.close(),
+  }
+  return hub
+}

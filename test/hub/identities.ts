@@ -1,0 +1,68 @@
+/** The identity registry: devices, their modules, their keys, their twins. */
+
+import { randomBytes } from 'node:crypto'
+import type { Identity } from './events.js'
+import { Twin } from './twin.js'
+
+export type Registered = {
+  readonly deviceId: string
+  readonly moduleId: string | null
+  /** base64 */
+  key: string
+  enabled: boolean
+  readonly twin: Twin
+}
+
+/** `device` or `device/module`: the MQTT client id, and the registry's key. */
+export const clientIdOf = ({ deviceId, moduleId }: Identity): string =>
+  moduleId === undefined ? deviceId : `${deviceId}/${moduleId}`
+
+export class Identities {
+  readonly #all = new Map<string, Registered>()
+
+  add(identity: Identity): Registered {
+    const id = clientIdOf(identity)
+    if (this.#all.has(id)) throw new Error(`${id} exists already`)
+    const registered: Registered = {
+      deviceId: identity.deviceId,
+      moduleId: identity.moduleId ?? null,
+      key: makeKey(),
+      enabled: true,
+      twin: new Twin(),
+    }
+    this.#all.set(id, registered)
+    return registered
+  }
+
+  find(clientId: string): Registered | undefined {
+    return this.#all.get(clientId)
+  }
+
+  /** @throws Error when nobody of that name is registered */
+  get(identity: Identity): Registered {
+    const found = this.find(clientIdOf(identity))
+    if (!found) throw new Error(`${clientIdOf(identity)} is not registered`)
+    return found
+  }
+
+  /** Removes a device with its modules, or one module. */
+  remove(identity: Identity): void {
+    for (const registered of this.family(identity)) {
+      const { deviceId, moduleId } = registered
+      this.#all.delete(clientIdOf({ deviceId, moduleId: moduleId ?? undefined }))
+    }
+  }
+
+  /** A device and its modules; for a module itself alone. */
+  family({ deviceId, moduleId }: Identity): Registered[] {
+    return this.list().filter(
+      found => found.deviceId === deviceId && (moduleId === undefined || found.moduleId === moduleId),
+    )
+  }
+
+  list(): Registered[] {
+    return [...this.#all.values()]
+  }
+}
+
+export const makeKey = (): string => randomBytes(32).toString('base64')
