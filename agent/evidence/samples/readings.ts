@@ -1,0 +1,27 @@
+/** Every reading of a sample, in the order a person looks: the link first, the host after. */
+import { clock } from './clock.js'
+import { disk } from './disk.js'
+import { eventLoop } from './event-loop.js'
+import { interfaces } from './interfaces.js'
+import { load } from './load.js'
+import { memory } from './memory.js'
+import { power } from './power.js'
+import { pressure } from './pressure.js'
+import type { Reading } from './reading.js'
+import { resolvers } from './resolvers.js'
+import { routes } from './routes.js'
+import { temperature } from './temperature.js'
+
+export const readings: readonly Reading[] = [
+  interfaces,
+  routes,
+  resolvers,
+  memory,
+  pressure,
+  load,
+  disk,
+  temperature,
+  power,
+  eventLoop,
+  clock,
+]
