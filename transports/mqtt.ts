@@ -100,8 +100,9 @@ function startAttempt(
   const publishes = new Set<number>()
   const subscriptions = new Map<number, readonly string[]>()
 
-  const tell = (event: DistributiveOmit<WireEvent, 'monoMs' | 'protocol' | 'attempt'>): void =>
-    listener.event({ ...event, monoMs: clock.now().monoMs, protocol: 'mqtt', attempt })
+  const tell = ({ type, ...rest }: DistributiveOmit<WireEvent, 'monoMs' | 'protocol' | 'attempt'>): void =>
+    // Who and when first, because people read these lines with grep.
+    listener.event({ type, monoMs: clock.now().monoMs, protocol: 'mqtt', attempt, ...rest } as WireEvent)
   const round = (ms: number): number => Math.round(ms * 1e3) / 1e3
 
   const finish = (): boolean => {

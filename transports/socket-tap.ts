@@ -143,8 +143,7 @@ export function tapSocket(dial: Dial, events: SocketTapEvents): SocketTap {
       socket,
       servername: net.isIP(dial.host) === 0 ? dial.host : '',
       host: dial.host,
-      ca: [...dial.trust.ca],
-      minVersion: 'TLSv1.2',
+      secureContext: dial.trust.context,
     })
     secured = tlsSocket
     // 'secure' comes before Node verifies the chain and destroys what fails: the last moment to see what was shown.

@@ -24,13 +24,14 @@ export type Supervision = Readonly<{
   onEvent(event: WireEvent, incarnation: number): void
   /** Answers a direct method. What it throws becomes a 500: every request gets an answer. */
   onMethod(request: MethodRequest): Promise<MethodAnswer>
+  /** How long a subscription to methods may be missing or refused before the incarnation is thrown away. Default: 30 s. */
+  methodsProofMs?: number
   /** In [0, 1). Default: Math.random. */
   random?: () => number
   /** Default: timers; it rejects when the signal aborts. */
   wait?: (delayMs: number, signal: AbortSignal) => Promise<void>
 }>
 
-/** A missing or refused subscription to methods throws the incarnation away after this long. */
 const methodsProofMs = 30_000
 
 /** How long a polite end may take: the SDK's close() can hang for minutes. */
@@ -156,7 +157,7 @@ class Incarnation {
         return
       case 'accepted':
         this.#renewed(true)
-        this.#after(methodsProofMs, () => this.#abandonDeaf())
+        this.#after(this.supervision.methodsProofMs ?? methodsProofMs, () => this.#abandonDeaf())
         this.#after(Math.min(this.supervision.sasLifetimeSeconds * 750, timerMaxMs), () => void this.#renew())
         return
       case 'subscribed':
@@ -243,7 +244,9 @@ class Incarnation {
   #tell(event: Omit<Extract<WireEvent, { type: 'sdkError' }>, keyof At> | RenewalEvent): void {
     const { monoMs } = this.supervision.wiring.clock.now()
     const { protocol } = this.supervision
-    this.supervision.onEvent({ ...event, monoMs, protocol, attempt: this.#lastAttempt }, this.incarnation)
+    const { type, ...rest } = event
+    const told = { type, monoMs, protocol, attempt: this.#lastAttempt, ...rest } as WireEvent
+    this.supervision.onEvent(told, this.incarnation)
   }
 
   #after(delayMs: number, act: () => void): void {

@@ -8,6 +8,8 @@ import type { ServerCertificate } from './wire-event.js'
 export type Trust = Readonly<{
   /** The system's roots, those of NODE_EXTRA_CA_CERTS and the configured file: whoever passes `ca` to Node replaces all. */
   ca: readonly string[]
+  /** The same for TLS sockets. Made once: reading 150 roots takes as long as a handshake. */
+  context: tls.SecureContext
   /** For the verdict only: does a chain lead to a root that IoT Hub is known to use? */
   knownRoots: readonly X509Certificate[]
 }>
@@ -23,7 +25,8 @@ const chainMax = 10
 export function createTrust(caPem: string | null, knownPem: string | null): Trust {
   const extra = process.env.NODE_EXTRA_CA_CERTS
   const ca = [...tls.rootCertificates, ...(extra ? readOptional(extra) : []), ...(caPem === null ? [] : split(caPem))]
-  return { ca, knownRoots: split(knownPem ?? knownRootsPem).map(pem => new X509Certificate(pem)) }
+  const context = tls.createSecureContext({ ca, minVersion: 'TLSv1.2' })
+  return { ca, context, knownRoots: split(knownPem ?? knownRootsPem).map(pem => new X509Certificate(pem)) }
 }
 
 /** What a server showed, as plain data; the question about the root is asked only where the chain failed. */

@@ -1,0 +1,12 @@
+/** The commands, each loaded when it is asked for: `status` must not pay for the SDK. */
+import type { Command } from './command.js'
+
+export const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  run: async () => (await import('./run.js')).run,
+  status: async () => (await import('./status.js')).status,
+  episodes: async () => (await import('./episodes.js')).episodes,
+  logs: async () => (await import('./logs.js')).logs,
+  explain: async () => (await import('./explain.js')).explain,
+  bundle: async () => (await import('./bundle.js')).bundle,
+  verify: async () => (await import('./verify.js')).verify,
+}

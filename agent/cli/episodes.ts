@@ -1,0 +1,57 @@
+/** `hubrec episodes`: every outage with its verdict. */
+import { duration } from '../diagnosis/words.js'
+import type { Episode } from '../evidence/episode.js'
+import { type Incident, incidents } from '../evidence/incidents.js'
+import type { Command } from './command.js'
+import { openSource, sourceOptions, windowOf, windowOptions } from './source.js'
+
+export const episodes: Command = {
+  name: 'episodes',
+  summary: 'the outages, each with its verdict, the evidence and the next step',
+  usage: '[--since T] [--until T]',
+  details: 'A window selects what overlaps it. Outages of one cause with short sessions between them are shown as one.',
+  options: { ...windowOptions, ...sourceOptions },
+  positionalsMax: 0,
+  async run(values, _positionals, io) {
+    const source = await openSource(values, io)
+    const found = await source.episodes(windowOf(values, Date.now()))
+    if (values.json) for (const episode of found) io.print(JSON.stringify(episode))
+    else for (const incident of incidents(found)) for (const line of describe(incident)) io.print(line)
+    return 0
+  },
+}
+
+/** The newest episode of an incident speaks for all of it. */
+function describe(incident: Incident): string[] {
+  const [first] = incident
+  const last = incident.at(-1) ?? first
+  const { verdict } = last
+  const times = incident.length > 1 ? `, ${incident.length} times until ${last.endedAt ?? 'now'}` : ''
+  return [
+    `${first.startedAt}  ${lengthOf(incident)}  ${verdict.cause} (${verdict.confidence})${last.planned ? ', planned' : ''}`,
+    `  ${verdict.title}${times}`,
+    `  ${countsOf(last)}`,
+    ...verdict.evidence.map(sentence => `  seen:  ${sentence}`),
+    ...verdict.nextSteps.map(step => `  do:    ${step}`),
+    ...verdict.runnersUp.map(({ cause, confidence, toDecide }) => `  or:    ${cause} (${confidence}): ${toDecide}`),
+    ...(last.sdkSaid ? [`  SDK:   ${last.sdkSaid.name}: ${last.sdkSaid.message}`] : []),
+    '',
+  ]
+}
+
+function lengthOf(incident: Incident): string {
+  const lengths = incident.map(({ durationMs }) => durationMs)
+  if (lengths.includes(null)) return 'goes on'
+  return duration(lengths.reduce<number>((sum, length) => sum + (length ?? 0), 0))
+}
+
+function countsOf({ session, detectedAfterMs, attempts, waitedMs, protocol, id }: Episode): string {
+  return [
+    session ? `after a session of ${duration(session.lastedMs)}` : 'before the first session',
+    ...(detectedAfterMs === null ? [] : [`noticed after ${duration(detectedAfterMs)}`]),
+    `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`,
+    `waited ${duration(waitedMs)}`,
+    protocol,
+    `id ${id}`,
+  ].join(', ')
+}

@@ -1,0 +1,56 @@
+/** `hubrec logs`: the records. */
+
+import { AgentError } from '../errors.js'
+import { followRecords } from '../evidence/read.js'
+import { type InferredGap, type LogRecord, type RecordType, recordTypes } from '../evidence/record.js'
+import { sentence } from '../evidence/sentence.js'
+import type { Command, Io, Values } from './command.js'
+import { openSource, sourceOptions, windowOf, windowOptions } from './source.js'
+
+export const logs: Command = {
+  name: 'logs',
+  summary: 'the records, all types, oldest first',
+  usage: '[--since T] [--until T] [--type TYPE]... [--follow]',
+  details: 'What is known to be missing is printed in its place, as a gap. A damaged ring prints what is sound.',
+  options: {
+    ...windowOptions,
+    type: { type: 'string', multiple: true, value: 'TYPE', help: `only these: ${recordTypes.join(', ')}` },
+    follow: { type: 'boolean', short: 'f', help: 'go on with what is written from now on, until Ctrl-C' },
+    ...sourceOptions,
+  },
+  positionalsMax: 0,
+  async run(values, _positionals, io) {
+    const types = typesOf(values)
+    const source = await openSource(values, io)
+    const window = windowOf(values, Date.now())
+    if (values.follow && source.ringDir === null) throw new AgentError('USAGE', 'a bundle cannot be followed')
+    const records =
+      values.follow && source.ringDir !== null
+        ? followRecords(source.ringDir, { ...window, ...types, signal: io.signal })
+        : source.records({ ...window, ...types, signal: io.signal })
+    const show = values.json ? (record: LogRecord | InferredGap): string => JSON.stringify(record) : sentence
+    await printAll(records, show, io)
+    return 0
+  },
+}
+
+async function printAll<T>(items: AsyncIterable<T>, show: (item: T) => string, io: Io): Promise<void> {
+  try {
+    for await (const item of items) io.print(show(item))
+  } catch (error) {
+    // Ctrl-C is how one stops reading.
+    if (!io.signal.aborted) throw error
+  }
+}
+
+function typesOf(values: Values): { types?: readonly RecordType[] } {
+  if (!Array.isArray(values.type)) return {}
+  const named = values.type.map(String).flatMap(name => name.split(','))
+  const types = recordTypes.filter(type => named.includes(type))
+  const unknown = named.filter(name => !types.some(type => type === name))
+  if (unknown.length > 0) {
+    const problems = unknown.map(name => `--type: found "${name}"; expected one of ${recordTypes.join(', ')}`)
+    throw new AgentError('USAGE', 'unknown type', problems)
+  }
+  return { types }
+}

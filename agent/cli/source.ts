@@ -1,0 +1,65 @@
+/** Where a reading command reads: a ring directory or a bundle, beside a running daemon or long after it. */
+import { stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { openBundle } from '../bundle/unzip.js'
+import { loadConfig } from '../config/load.js'
+import { AgentError } from '../errors.js'
+import type { Episode } from '../evidence/episode.js'
+import { type ReadOptions, readEpisodes, readRecords } from '../evidence/read.js'
+import type { InferredGap, LogRecord } from '../evidence/record.js'
+import { parseWindow, type Window } from '../evidence/window.js'
+import { type Io, type Option, text, type Values } from './command.js'
+
+export interface Source {
+  records(options: ReadOptions): AsyncIterable<LogRecord | InferredGap>
+  episodes(window: Window): Promise<readonly Episode[]>
+  /** `null` for a bundle, which cannot be followed. */
+  readonly ringDir: string | null
+}
+
+export const sourceOptions: Readonly<Record<string, Option>> = {
+  config: { type: 'string', value: 'FILE', help: 'the configuration; default $HUBREC_CONFIG, /etc/hubrec/config.json' },
+  'state-dir': { type: 'string', value: 'DIR', help: 'read this state directory; no configuration is needed' },
+  bundle: { type: 'string', value: 'FILE', help: 'read a bundle and not a ring' },
+}
+
+export const windowOptions: Readonly<Record<string, Option>> = {
+  since: { type: 'string', value: 'T', help: 'from then on: RFC 3339, unix seconds, or 15m, 2h, 3d ago' },
+  until: { type: 'string', value: 'T', help: 'up to then, in the same forms' },
+}
+
+/** The state directory that the options, the environment and the configuration lead to. */
+export async function stateDirOf(values: Values, io: Io): Promise<string> {
+  const given = text(values, 'state-dir')
+  if (given !== undefined) return resolve(given)
+  return (await loadConfig({ file: text(values, 'config'), env: io.env })).config.stateDir
+}
+
+/** @throws AgentError `USAGE` when there is nothing to read at that place */
+export async function openSource(values: Values, io: Io): Promise<Source> {
+  const file = text(values, 'bundle')
+  if (file !== undefined) {
+    const bundle = await openBundle(file)
+    return { ...bundle, ringDir: null }
+  }
+  const ringDir = join(await stateDirOf(values, io), 'ring')
+  const found = await stat(ringDir).catch((error: NodeJS.ErrnoException) => {
+    throw new AgentError(
+      'USAGE',
+      `${ringDir} cannot be read: ${error.code}; name another place with --state-dir or --config`,
+    )
+  })
+  if (!found.isDirectory()) throw new AgentError('USAGE', `${ringDir} is not a directory`)
+  return {
+    records: options => readRecords(ringDir, options),
+    episodes: window => readEpisodes(ringDir, window),
+    ringDir,
+  }
+}
+
+/** @throws AgentError `USAGE` for a time that cannot be read */
+export function windowOf(values: Values, nowMs: number): Window {
+  const parsed = parseWindow({ since: text(values, 'since'), until: text(values, 'until') }, nowMs)
+  if ('problems' in parsed) throw new AgentError('USAGE', 'the times cannot be read', parsed.problems)
+  return parsed.window
+}

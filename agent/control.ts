@@ -1,0 +1,102 @@
+/**
+ * The control socket: a running daemon answers the commands of its host over HTTP on a unix socket (mode 0660),
+ * and holding it is how a second daemon on the same state is kept away.
+ */
+import { chmod, unlink } from 'node:fs/promises'
+import { createServer, request, type Server } from 'node:http'
+import { connect } from 'node:net'
+import { AgentError } from './errors.js'
+
+/** What may be asked: `GET /<name>` is answered with the function's JSON. */
+export type Questions = Readonly<Record<string, () => Promise<unknown>>>
+
+export interface ControlSocket {
+  /** Until it is called, questions get 503. */
+  answer(questions: Questions): void
+  close(): Promise<void>
+}
+
+const answerMs = 5_000
+const answerBytesMax = 4 << 20
+
+/**
+ * Takes the socket, also over the remains of a daemon that died.
+ *
+ * @throws AgentError `ALREADY_RUNNING` when a daemon answers there
+ * @throws the error of the system when the socket cannot be made (no such directory, no permission, path too long)
+ */
+export async function claimControlSocket(path: string): Promise<ControlSocket> {
+  if (await someoneListens(path)) throw new AgentError('ALREADY_RUNNING', `another hubrec answers at ${path}`)
+  await unlink(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+  })
+
+  let questions: Questions | null = null
+  const server = createServer((asked, response) => {
+    const name = (asked.url ?? '').slice(1)
+    const question = questions && Object.hasOwn(questions, name) ? questions[name] : undefined
+    const respond = (status: number, body: unknown): void => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    }
+    if (!question) respond(questions ? 404 : 503, { message: questions ? `unknown question "${name}"` : 'starting' })
+    else {
+      question().then(
+        answer => respond(200, answer),
+        (error: unknown) => respond(500, { message: error instanceof Error ? error.message : String(error) }),
+      )
+    }
+  })
+  await listen(server, path)
+  await chmod(path, 0o660)
+
+  return {
+    answer: asked => {
+      questions = asked
+    },
+    close: () =>
+      new Promise(resolve => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+/** Asks the daemon; `null` when none answers there. */
+export function askDaemon(path: string, question: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath: path, path: `/${question}`, timeout: answerMs }, response => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => {
+        text += chunk
+        if (text.length > answerBytesMax) asked.destroy(new Error('the answer is too long'))
+      })
+      response.on('error', reject)
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve(JSON.parse(text))
+        else reject(new Error(`the daemon answered ${response.statusCode}: ${text}`))
+      })
+    })
+    asked.on('timeout', () => asked.destroy(new Error('the daemon did not answer within 5 s')))
+    asked.on('error', (error: NodeJS.ErrnoException) => (nobody.has(error.code ?? '') ? resolve(null) : reject(error)))
+    asked.end()
+  })
+}
+
+const nobody: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR', 'EACCES', 'EPERM'])
+
+const someoneListens = (path: string): Promise<boolean> =>
+  new Promise(resolve => {
+    const socket = connect(path)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+
+const listen = (server: Server, path: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, resolve)
+  })
