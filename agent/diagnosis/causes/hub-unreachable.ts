@@ -1,0 +1,69 @@
+/** Nobody answered the TCP connection. */
+import { type Cause, knowable, maybe } from '../cause.js'
+import { pages } from '../pages.js'
+import { closeOfAttempt, findCode, wentUnanswered } from '../wire-facts.js'
+import { addressesOf, dialled, duration, errorText } from '../words.js'
+
+/** The kernel of this very device would not let the packet out. */
+const forbidden: ReadonlySet<string> = new Set(['EPERM', 'EACCES'])
+
+const portBlocked = maybe(
+  'port-blocked',
+  'Dial port 443 of the same host. If that answers, a firewall drops this port alone.',
+)
+const noNetwork = maybe(
+  'no-network',
+  'Reach another address on the internet. If nothing answers there either, it is not the hub.',
+)
+
+export const hubUnreachable: Cause = {
+  id: 'hub-unreachable',
+  family: 'network',
+  title: 'Nothing answers at the address of the hub',
+  hubCodes: [],
+  ceiling: knowable('certain'),
+  planned: false,
+  sees: {
+    device: 'The first packet of the TCP connection (SYN) is never answered.',
+    hub: 'Nothing: no packet of the attempt arrives, or no answer finds its way back.',
+    log: 'No entry for the attempts; 404104 for the session before them, if there was one.',
+  },
+  meaning:
+    'The name was resolved, and packets to that address vanish. A firewall drops them, a route or VPN is down, or the uplink has failed somewhere behind this device.',
+  nextSteps: {
+    device: [
+      'Run `nc -vz HUB 443`. If that answers, a firewall drops port 8883 (AMQP: 5671): have it opened, or set `connection.protocol` to `mqtt-ws`.',
+      'Run `ping -c 3 1.1.1.1` or reach any other site. If nothing answers, the uplink is down: restart the router or modem.',
+      'Run `traceroute -T -p 8883 HUB` and see where it ends.',
+      'If the name leads to a private address (10., 172.16. to 172.31., 192.168.), check the VPN or the private endpoint.',
+    ],
+    portal: [
+      'In the portal, check whether other devices of the same site are connected.',
+      'Ask the network owner to allow outbound 8883 or 5671 to the service tag AzureIoTHub.',
+    ],
+  },
+  docs: [pages.mqtt, pages.addresses, pages.protocols],
+
+  fromAttempt(attempt) {
+    const close = closeOfAttempt(attempt)
+    if (close === null || close.stage !== 'tcp') return null
+    const { closed, error } = close
+    const where = `${dialled(attempt)} (${addressesOf(attempt, error)})`
+    if (wentUnanswered(close)) {
+      return {
+        confidence: 'certain',
+        evidence: [`Nothing answered at ${where} within ${duration(closed.silentMs)}.`],
+        runnersUp: [portBlocked, noNetwork],
+      }
+    }
+    if (findCode(error, forbidden) !== undefined) {
+      return {
+        confidence: 'likely',
+        evidence: [`This device would not let the connection to ${where} out: ${errorText(error)}.`],
+        runnersUp: [portBlocked],
+        firstSteps: ['Run `nft list ruleset` and look for a rule on this device that forbids the connection.'],
+      }
+    }
+    return null
+  },
+}

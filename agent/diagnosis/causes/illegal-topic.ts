@@ -1,0 +1,28 @@
+/** A topic that IoT Hub does not have. */
+import { type Cause, knowable } from '../cause.js'
+import { pages } from '../pages.js'
+
+export const illegalTopic: Cause = {
+  id: 'illegal-topic',
+  family: 'protocol',
+  title: 'A topic that the hub does not have',
+  hubCodes: ['400xxx'],
+  ceiling: knowable('certain'),
+  planned: false,
+  sees: {
+    device:
+      'Sign-in succeeds, and the connection is closed within a second of one certain publish or subscribe, every time.',
+    hub: 'A publish or subscribe on a topic outside devices/DEVICE/ and $iothub/.',
+    log: 'A code that begins with 400, or only 404104.',
+  },
+  meaning:
+    'IoT Hub is not a general MQTT broker. It knows a handful of topics and hangs up on all others, also on those of another device.',
+  nextSteps: {
+    device: [
+      'Compare the topics that the application uses with those in the documentation.',
+      'Check the device id within the topic: spelling, upper and lower case.',
+    ],
+    portal: ['In the portal, look in the Connections log for a code that begins with 400 at this time (UTC).'],
+  },
+  docs: [pages.mqtt],
+}

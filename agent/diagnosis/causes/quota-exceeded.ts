@@ -1,0 +1,51 @@
+/** The hub has had all the messages that its tier allows for the day. */
+import { type Cause, knowable, maybe } from '../cause.js'
+import { publishRun } from '../closing-runs.js'
+import { pages } from '../pages.js'
+import { closeOfEnding, isFin } from '../wire-facts.js'
+
+export const quotaExceeded: Cause = {
+  id: 'quota-exceeded',
+  family: 'service',
+  title: 'The daily message quota is used up',
+  hubCodes: ['403002'],
+  ceiling: knowable('likely'),
+  planned: false,
+  sees: {
+    device:
+      'Sign-in succeeds, and the connection is closed as soon as a message is sent, again and again until 00:00 UTC.',
+    hub: 'More messages in one day than its tier and units allow.',
+    log: '403002.',
+  },
+  meaning:
+    'The quota counts for the whole hub, so the device that is closed need not be the one that sends too much. Over MQTT the hub gives no reason; it only closes.',
+  nextSteps: {
+    device: [
+      'Stop sending until 00:00 UTC, or send less often.',
+      'Check whether a program on this device sends in a loop.',
+    ],
+    portal: [
+      'In the portal, compare the metric of messages used today with the quota of the tier.',
+      'In the portal, add units or choose a larger tier.',
+    ],
+  },
+  docs: [pages.quotas, pages.errorCodes],
+
+  fromEnding(ending, { history }) {
+    const close = closeOfEnding(ending)
+    if (close === null || close.stage !== 'session' || !isFin(close)) return null
+    const run = publishRun(history)
+    if (run < 2) return null
+    return {
+      confidence: 'possible',
+      evidence: [`The last ${run} sessions were each closed without a word (FIN) just after a message was sent.`],
+      runnersUp: [
+        maybe(
+          'illegal-topic',
+          'Check the topic of the message that was sent: does it name this device, in this spelling?',
+        ),
+        maybe('throttled', 'Look for throttling errors among the metrics of the hub at this time.'),
+      ],
+    }
+  },
+}

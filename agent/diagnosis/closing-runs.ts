@@ -1,0 +1,39 @@
+/** Patterns over several sessions: MQTT 3.1.1 cannot say why it closes, but how often and after what tells something. */
+import type { PastSession } from '../evidence/episode.js'
+import { isFin } from './wire-facts.js'
+
+/** A session shorter than this was not left in peace. */
+export const shortMs = 60_000
+
+/** Sessions in a row, up to the newest, that the other side ended alike. */
+export type ClosingRun = Readonly<{
+  /** Oldest first. The first may have lasted long: it is the one that was disturbed. */
+  lengthsMs: readonly number[]
+  /** Of all but the oldest: how many the hub had served normally, as its answer to the subscription shows. */
+  served: number
+}>
+
+/** Sessions that ended by a bare FIN with no publish under way, and, but for the oldest, soon. */
+export function quietRun(history: readonly PastSession[]): ClosingRun {
+  const run: PastSession[] = []
+  for (const session of [...history].reverse()) {
+    if (!endedByFin(session) || !isQuiet(session)) break
+    run.unshift(session)
+    if (session.lastedMs >= shortMs) break
+  }
+  return {
+    lengthsMs: run.map(({ lastedMs }) => lastedMs),
+    served: run.slice(1).filter(({ subscribed }) => subscribed).length,
+  }
+}
+
+/** How many sessions in a row, up to the newest, ended by a bare FIN upon a publish. */
+export function publishRun(history: readonly PastSession[]): number {
+  const newestFirst = [...history].reverse()
+  const other = newestFirst.findIndex(session => !endedByFin(session) || isQuiet(session))
+  return other === -1 ? newestFirst.length : other
+}
+
+const endedByFin = ({ closed }: PastSession): boolean => isFin({ closed, stage: closed.stage, error: closed.error })
+
+const isQuiet = ({ closed }: PastSession): boolean => !closed.afterPublish && closed.inFlightPublishes === 0

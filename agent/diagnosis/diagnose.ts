@@ -1,0 +1,176 @@
+/** From the evidence of one episode to its one verdict. Pure: the same evidence gives the same verdict, for ever. */
+import type { Confidence, Evidence, FailedAttempt, Verdict } from '../evidence/episode.js'
+import { catalogue, findCause } from './catalogue.js'
+import { type Cause, ceilingFor, type Finding, type RunnerUp } from './cause.js'
+import { unknownClose } from './causes/unknown-close.js'
+import { atMost, compareConfidence } from './confidence.js'
+import { wasInterrupted } from './wire-facts.js'
+import { count, duration } from './words.js'
+
+export type Diagnosis = Readonly<{ verdict: Verdict; planned: boolean }>
+
+/**
+ * Judges an episode, also while it is open. It never throws.
+ *
+ * Once attempts have failed the verdict names what kept the device away, and what ended the session becomes evidence.
+ * Before that, and when the first retry succeeds, what ended the session is the verdict. A restart in the middle of an
+ * outage does not change what the outage was.
+ */
+export function diagnose(evidence: Evidence): Diagnosis {
+  const judged = evidence.failed
+    .filter(attempt => !wasInterrupted(attempt))
+    .map((attempt): Judged => ({ attempt, ...judgeAttempt(attempt, evidence) }))
+  const [winner, ...others] = ranked(judged)
+  if (winner !== undefined) return judgeByAttempts(winner, others, judged.length, evidence)
+
+  const { ending, carriedOver } = evidence
+  if (carriedOver !== null && (ending.kind === 'crash' || ending.kind === 'goodbye'))
+    return carryOn(carriedOver, evidence)
+  return judgeByEnding(evidence)
+}
+
+type Judgement = Readonly<{ cause: Cause; finding: Finding }>
+type Judged = Judgement & Readonly<{ attempt: FailedAttempt }>
+
+/** The attempts that one cause is to answer for. */
+type Group = Readonly<{
+  cause: Cause
+  /** The surest of the findings, of equals the newest. */
+  finding: Finding
+  attempts: number
+  answersForMs: number
+}>
+
+const recognised: readonly Cause[] = catalogue.filter(cause => cause !== unknownClose)
+
+function judgeAttempt(attempt: FailedAttempt, evidence: Evidence): Judgement {
+  for (const cause of recognised) {
+    const finding = cause.fromAttempt?.(attempt, evidence)
+    if (finding) return { cause, finding }
+  }
+  return { cause: unknownClose, finding: unknownClose.fromAttempt(attempt) }
+}
+
+function judgeEnding(evidence: Evidence): Judgement {
+  for (const cause of recognised) {
+    const finding = cause.fromEnding?.(evidence.ending, evidence)
+    if (finding) return { cause, finding }
+  }
+  return { cause: unknownClose, finding: unknownClose.fromEnding(evidence.ending, evidence) }
+}
+
+/** The cause with the largest share of the outage first; then the one with more attempts; then the one seen earlier. */
+function ranked(judged: readonly Judged[]): Group[] {
+  const groups = new Map<Cause, Group>()
+  for (const { cause, finding, attempt } of judged) {
+    const group = groups.get(cause)
+    groups.set(cause, {
+      cause,
+      finding: group && compareConfidence(group.finding.confidence, finding.confidence) > 0 ? group.finding : finding,
+      attempts: (group?.attempts ?? 0) + 1,
+      answersForMs: (group?.answersForMs ?? 0) + attempt.answersForMs,
+    })
+  }
+  // A Map keeps the order of first appearance, and sorting keeps the order of equals.
+  return [...groups.values()].sort((a, b) => b.answersForMs - a.answersForMs || b.attempts - a.attempts)
+}
+
+function judgeByAttempts(winner: Group, others: readonly Group[], judged: number, evidence: Evidence): Diagnosis {
+  const ofAll =
+    evidence.failed.length < evidence.attemptCount
+      ? ` (of ${evidence.attemptCount}; those in the middle were not kept)`
+      : ''
+  const outage = `${duration(winner.answersForMs)} without a connection.`
+  const share =
+    judged === 1
+      ? `The one failed attempt${ofAll} ended so, and answers for ${outage}`
+      : winner.attempts === judged
+        ? `All ${judged} failed attempts${ofAll} ended so, and answer for ${outage}`
+        : `${winner.attempts} of the ${judged} failed attempts${ofAll} ended so, and ${winner.attempts === 1 ? 'answers' : 'answer'} for ${outage}`
+  const also = others.map(
+    ({ cause, finding, attempts, answersForMs }) =>
+      `${count(attempts, 'attempt')} ended by ${cause.id} (${duration(answersForMs)}): ${finding.evidence[0] ?? cause.title}`,
+  )
+  const seen = others.map(
+    ({ cause, finding, attempts, answersForMs }): RunnerUp => ({
+      cause: cause.id,
+      confidence: finding.confidence,
+      toDecide: `It ended ${count(attempts, 'attempt')} itself and answers for ${duration(answersForMs)}. See which of the two the next attempts end by.`,
+    }),
+  )
+  const finding = {
+    ...winner.finding,
+    evidence: [...winner.finding.evidence, share, ...also, ...before(evidence, winner.cause)],
+    runnersUp: [...seen, ...winner.finding.runnersUp],
+  }
+  return conclude(winner.cause, finding, evidence)
+}
+
+function judgeByEnding(evidence: Evidence): Diagnosis {
+  const { cause, finding } = judgeEnding(evidence)
+  const { ending } = evidence
+  const lastedMs = ending.kind === 'closed' ? ending.event.lastedMs : null
+  const lasted = lastedMs === null ? [] : [`The session had lasted ${duration(lastedMs)}.`]
+  return conclude(cause, { ...finding, evidence: [...finding.evidence, ...lasted] }, evidence)
+}
+
+/** What was there before the attempts, as evidence beside what they say. */
+function before(evidence: Evidence, winner: Cause): string[] {
+  const { ending, carriedOver } = evidence
+  const { cause, finding } = judgeEnding(evidence)
+  const told = finding.evidence[0] ?? cause.title
+  const earlier =
+    carriedOver === null || carriedOver.cause === winner.id
+      ? []
+      : [`Before the restart this outage was judged ${carriedOver.cause} (${carriedOver.confidence}).`]
+  switch (ending.kind) {
+    case 'closed': {
+      const lasted = ending.event.lastedMs === null ? '' : ` after ${duration(ending.event.lastedMs)}`
+      return [`The session before had ended${lasted} by ${cause.id}: ${told}`]
+    }
+    case 'crash':
+    case 'goodbye':
+      return [told, ...earlier]
+    case 'start':
+      return ['There was no session before.']
+  }
+}
+
+function carryOn(verdict: Verdict, evidence: Evidence): Diagnosis {
+  const cause = findCause(verdict.cause)
+  // Another release may have written it: its words stand, and its cause need not be one of ours.
+  if (cause === undefined) return { verdict, planned: false }
+  return {
+    verdict: { ...verdict, confidence: atMost(verdict.confidence, ceilingFor(cause, evidence.protocol)) },
+    planned: cause.planned,
+  }
+}
+
+function conclude(cause: Cause, finding: Finding, evidence: Evidence): Diagnosis {
+  const { device, portal } = cause.nextSteps
+  return {
+    verdict: {
+      cause: cause.id,
+      confidence: atMost(finding.confidence, ceilingFor(cause, evidence.protocol)),
+      title: cause.title,
+      hubCodes: cause.hubCodes,
+      evidence: finding.evidence,
+      nextSteps: [...new Set([...(finding.firstSteps ?? []), ...device, ...portal])],
+      docs: cause.docs.map(({ address }) => address),
+      runnersUp: oneEach(finding.runnersUp.filter(runnerUp => runnerUp.cause !== cause.id)).map(runnerUp => ({
+        ...runnerUp,
+        confidence: atMostKnown(runnerUp, evidence),
+      })),
+    },
+    planned: cause.planned,
+  }
+}
+
+/** What was seen comes before what was only thought of, so the first mention of a cause is the better one. */
+const oneEach = (runnersUp: readonly RunnerUp[]): RunnerUp[] =>
+  runnersUp.filter(({ cause }, index) => runnersUp.findIndex(other => other.cause === cause) === index)
+
+function atMostKnown({ cause: id, confidence }: RunnerUp, { protocol }: Evidence): Confidence {
+  const cause = findCause(id)
+  return cause === undefined ? confidence : atMost(confidence, ceilingFor(cause, protocol))
+}

@@ -1,0 +1,1110 @@
+import t from 'tap'
+import { findCause } from '../../agent/diagnosis/catalogue.js'
+import { diagnose } from '../../agent/diagnosis/diagnose.js'
+import type { Confidence, Evidence, Verdict } from '../../agent/evidence/episode.js'
+import {
+  after,
+  certificate,
+  closed,
+  dualStack,
+  evidenceOf,
+  failedAt,
+  failedWith,
+  hub,
+  hubAddress,
+  lost,
+  past,
+  refused,
+  systemError,
+  timedOutAt,
+  tlsError,
+} from '../support/evidence.js'
+
+/** What a rule decides; the rest of a verdict is the catalogue's. */
+type Expected = Readonly<{
+  story: string
+  evidence: Evidence
+  cause: string
+  confidence: Confidence
+  sees: readonly string[]
+  runnersUp?: readonly string[]
+  firstSteps?: readonly string[]
+  planned?: boolean
+}>
+
+const at = `${hub}:8883`
+const where = `${at} (${hubAddress}:8883)`
+const onlyOne = 'The one failed attempt ended so, and answers for 2.0 s without a connection.'
+const noSession = 'There was no session before.'
+const lasted = 'The session had lasted 1 min 30 s.'
+const goodClock = 'The clock of this device read 2026-11-22T10:00:00.000Z; the host says it is synchronised.'
+const shown =
+  'The server showed a certificate for CN=*.azure-devices.net, issued by CN=Proxy Root, O=Example Ltd, valid from 2026-01-01T00:00:00.000Z to 2027-01-01T00:00:00.000Z.'
+
+/** Nothing but these attempts. */
+const attempts = (...failed: Evidence['failed']): Evidence => evidenceOf({ failed })
+const whoseClock = (clock: Partial<Evidence['clock']>, ...failed: Evidence['failed']): Evidence =>
+  evidenceOf({ failed, clock: { wallMs: 42_000, plausible: true, synchronised: null, ...clock } })
+
+const onTheRoad: readonly Expected[] = [
+  {
+    story: 'a name that does not exist',
+    evidence: attempts(
+      failedWith('dns', {
+        name: 'Error',
+        message: `getaddrinfo ENOTFOUND ${hub}`,
+        code: 'ENOTFOUND',
+        syscall: 'getaddrinfo',
+      }),
+    ),
+    cause: 'dns-failure',
+    confidence: 'certain',
+    sees: [`Resolving ${hub} failed: getaddrinfo ENOTFOUND ${hub}.`, onlyOne, noSession],
+    runnersUp: ['wrong-hub-hostname possible', 'no-network possible'],
+  },
+  {
+    story: 'a resolver that cannot be reached',
+    evidence: attempts(
+      failedWith('dns', { name: 'Error', message: `getaddrinfo EAI_AGAIN ${hub}`, code: 'EAI_AGAIN' }),
+    ),
+    cause: 'dns-failure',
+    confidence: 'certain',
+    sees: [`Resolving ${hub} failed: getaddrinfo EAI_AGAIN ${hub}.`, onlyOne, noSession],
+    runnersUp: ['no-network possible'],
+  },
+  {
+    story: 'a resolver that is silent',
+    evidence: attempts(timedOutAt('dns')),
+    cause: 'dns-failure',
+    confidence: 'certain',
+    sees: [`No DNS server answered for ${hub} within 10.0 s.`, onlyOne, noSession],
+    runnersUp: ['no-network possible'],
+  },
+  {
+    story: 'the name of a gateway that does not resolve is still the resolver',
+    evidence: attempts(timedOutAt('dns', { gateway: true, host: 'edge' })),
+    cause: 'dns-failure',
+    confidence: 'certain',
+    sees: ['No DNS server answered for edge within 10.0 s.', onlyOne, noSession],
+    runnersUp: ['no-network possible'],
+  },
+  {
+    story: 'no route on either stack',
+    evidence: attempts(
+      failedWith(
+        'tcp',
+        dualStack(systemError('ENETUNREACH', 'connect', '[2603::1]:8883'), systemError('ENETUNREACH', 'connect')),
+      ),
+    ),
+    cause: 'no-network',
+    confidence: 'certain',
+    sees: [
+      `Nothing could be sent to [2603::1]:8883, ${hubAddress}:8883: connect ENETUNREACH [2603::1]:8883; connect ENETUNREACH ${hubAddress}:8883.`,
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['hub-unreachable possible'],
+  },
+  {
+    story: 'a road that ends somewhere',
+    evidence: attempts(failedWith('tcp', systemError('EHOSTUNREACH', 'connect'))),
+    cause: 'no-network',
+    confidence: 'likely',
+    sees: [`Nothing could be sent to ${hubAddress}:8883: connect EHOSTUNREACH ${hubAddress}:8883.`, onlyOne, noSession],
+    runnersUp: ['hub-unreachable possible'],
+  },
+  {
+    story: 'a refused port',
+    evidence: attempts(failedWith('tcp', systemError('ECONNREFUSED', 'connect'))),
+    cause: 'port-refused',
+    confidence: 'certain',
+    sees: [
+      `The connection to ${at} was refused at ${hubAddress}:8883: connect ECONNREFUSED ${hubAddress}:8883.`,
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['port-blocked possible'],
+  },
+  {
+    story: 'a host without IPv6 whose IPv4 connection is refused has a network',
+    evidence: attempts(
+      failedWith(
+        'tcp',
+        dualStack(systemError('ENETUNREACH', 'connect', '[2603::1]:8883'), systemError('ECONNREFUSED', 'connect')),
+      ),
+    ),
+    cause: 'port-refused',
+    confidence: 'certain',
+    sees: [
+      `The connection to ${at} was refused at [2603::1]:8883, ${hubAddress}:8883: connect ENETUNREACH [2603::1]:8883; connect ECONNREFUSED ${hubAddress}:8883.`,
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['port-blocked possible'],
+  },
+  {
+    story: 'a SYN that nobody answers',
+    evidence: attempts(timedOutAt('tcp')),
+    cause: 'hub-unreachable',
+    confidence: 'certain',
+    sees: [`Nothing answered at ${where} within 10.0 s.`, onlyOne, noSession],
+    runnersUp: ['port-blocked possible', 'no-network possible'],
+  },
+  {
+    story: 'a SYN that the kernel gave up repeating',
+    evidence: attempts(
+      failedAt('tcp', { by: 'network', how: 'timeout', error: systemError('ETIMEDOUT', 'connect'), silentMs: 127_000 }),
+    ),
+    cause: 'hub-unreachable',
+    confidence: 'certain',
+    sees: [`Nothing answered at ${where} within 2 min 7 s.`, onlyOne, noSession],
+    runnersUp: ['port-blocked possible', 'no-network possible'],
+  },
+  {
+    story: 'a firewall on this very device',
+    evidence: attempts(failedWith('tcp', systemError('EPERM', 'connect'))),
+    cause: 'hub-unreachable',
+    confidence: 'likely',
+    sees: [
+      `This device would not let the connection to ${where} out: connect EPERM ${hubAddress}:8883.`,
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['port-blocked possible'],
+    firstSteps: ['Run `nft list ruleset` and look for a rule on this device that forbids the connection.'],
+  },
+  {
+    story: 'a gateway that refuses',
+    evidence: attempts(
+      failedWith('tcp', systemError('ECONNREFUSED', 'connect', '10.0.0.2:8883'), { gateway: true, host: 'edge' }),
+    ),
+    cause: 'edge-gateway-unreachable',
+    confidence: 'certain',
+    sees: [
+      'The connection to the gateway edge:8883 (10.0.0.2:8883) was refused: connect ECONNREFUSED 10.0.0.2:8883.',
+      onlyOne,
+      noSession,
+    ],
+  },
+  {
+    story: 'a gateway that is silent',
+    evidence: attempts(timedOutAt('tcp', { gateway: true, host: 'edge', addresses: ['fd00::2'] })),
+    cause: 'edge-gateway-unreachable',
+    confidence: 'certain',
+    sees: ['Nothing answered at the gateway edge:8883 ([fd00::2]:8883) within 10.0 s.', onlyOne, noSession],
+    runnersUp: ['no-network possible'],
+  },
+  {
+    story: 'a gateway that resets',
+    evidence: attempts(
+      failedAt(
+        'tcp',
+        { by: 'unknown', how: 'rst', error: systemError('ECONNRESET', 'connect', '10.0.0.2:8883') },
+        { gateway: true, host: 'edge' },
+      ),
+    ),
+    cause: 'edge-gateway-unreachable',
+    confidence: 'certain',
+    sees: [
+      'The connection to the gateway edge:8883 (10.0.0.2:8883) was reset before it stood: connect ECONNRESET 10.0.0.2:8883.',
+      onlyOne,
+      noSession,
+    ],
+  },
+  {
+    story: 'a gateway that is off',
+    evidence: attempts(
+      failedWith('tcp', systemError('EHOSTUNREACH', 'connect', '10.0.0.2:8883'), { gateway: true, host: 'edge' }),
+    ),
+    cause: 'edge-gateway-unreachable',
+    confidence: 'likely',
+    sees: [
+      'No machine answers at the gateway edge:8883 (10.0.0.2:8883): connect EHOSTUNREACH 10.0.0.2:8883.',
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['no-network possible'],
+  },
+  {
+    story: 'a reset of the TCP connect',
+    evidence: attempts(failedAt('tcp', { by: 'unknown', how: 'rst', error: systemError('ECONNRESET', 'connect') })),
+    cause: 'peer-reset',
+    confidence: 'certain',
+    sees: [
+      `A TCP reset (RST) arrived while connecting (stage tcp): connect ECONNRESET ${hubAddress}:8883.`,
+      'The other side had been silent for 12.0 s; 0 messages waited for an answer.',
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['port-blocked possible', 'throttled possible'],
+  },
+]
+
+const inTls: readonly Expected[] = [
+  {
+    story: 'a handshake that nobody answers',
+    evidence: attempts(timedOutAt('tls')),
+    cause: 'tls-timeout',
+    confidence: 'certain',
+    sees: [
+      `TCP to ${where} stood, and the TLS handshake was not finished: silence for 10.0 s.`,
+      '2048 bytes had been sent and 4096 bytes received.',
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['proxy-required possible', 'hub-transient-5xx possible'],
+  },
+  {
+    story: 'a FIN in the handshake, which Node calls a reset without a system call',
+    evidence: attempts(
+      failedAt('tls', {
+        by: 'hub',
+        how: 'fin',
+        error: { name: 'Error', message: 'Client network socket disconnected', code: 'ECONNRESET' },
+      }),
+    ),
+    cause: 'tls-closed',
+    confidence: 'certain',
+    sees: [
+      `${where} closed the connection (FIN) during the TLS handshake, after 4096 bytes and a silence of 12.0 s.`,
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['tls-version-or-cipher possible', 'proxy-required possible'],
+  },
+  {
+    story: 'a reset in the handshake',
+    evidence: attempts(failedAt('tls', { by: 'unknown', how: 'rst', error: systemError('ECONNRESET', 'read') })),
+    cause: 'peer-reset',
+    confidence: 'certain',
+    sees: [
+      `A TCP reset (RST) arrived while connecting (stage tls): read ECONNRESET ${hubAddress}:8883.`,
+      'The other side had been silent for 12.0 s; 0 messages waited for an answer.',
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['port-blocked possible', 'throttled possible'],
+  },
+  ...[
+    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+    'UNABLE_TO_GET_ISSUER_CERT',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    'SELF_SIGNED_CERT_IN_CHAIN',
+  ].flatMap((code): Expected[] => [
+    {
+      story: `the hub's own chain under a root that is not trusted here (${code})`,
+      evidence: attempts(
+        failedWith('tls', tlsError(code, 'no trust'), { certificate: certificate({ knownRoot: true }) }),
+      ),
+      cause: 'tls-root-missing',
+      confidence: 'certain',
+      sees: [
+        `The certificate chain was not trusted: ${code}: no trust.`,
+        shown,
+        'The chain leads to a root that IoT Hub is documented to use, so the server is genuine and the root is missing here.',
+        onlyOne,
+        noSession,
+      ],
+    },
+    {
+      story: `a foreign chain (${code})`,
+      evidence: attempts(
+        failedWith('tls', tlsError(code, 'no trust'), { certificate: certificate({ knownRoot: false }) }),
+      ),
+      cause: 'tls-interception',
+      confidence: 'certain',
+      sees: [
+        `The certificate chain was not trusted: ${code}: no trust.`,
+        shown,
+        'The chain leads to no root that IoT Hub is documented to use; its issuer is CN=Proxy Root, O=Example Ltd.',
+        onlyOne,
+        noSession,
+      ],
+    },
+    {
+      story: `a chain that was not asked about (${code})`,
+      evidence: attempts(failedWith('tls', tlsError(code, 'no trust'), { certificate: certificate() })),
+      cause: 'tls-interception',
+      confidence: 'possible',
+      sees: [`The certificate chain was not trusted: ${code}: no trust.`, shown, onlyOne, noSession],
+      runnersUp: ['tls-root-missing possible'],
+    },
+  ]),
+  {
+    story: 'a chain that failed before it was seen',
+    evidence: attempts(failedWith('tls', tlsError('SELF_SIGNED_CERT_IN_CHAIN', 'no trust'))),
+    cause: 'tls-interception',
+    confidence: 'possible',
+    sees: [
+      'The certificate chain was not trusted: SELF_SIGNED_CERT_IN_CHAIN: no trust.',
+      'The certificate that was shown is not known.',
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['tls-root-missing possible'],
+  },
+  {
+    story: 'a foreign chain at a gateway, which has a root of its own',
+    evidence: attempts(
+      failedWith('tls', tlsError('SELF_SIGNED_CERT_IN_CHAIN', 'no trust'), {
+        certificate: certificate({ knownRoot: false }),
+        gateway: true,
+        host: 'edge',
+      }),
+    ),
+    cause: 'tls-interception',
+    confidence: 'possible',
+    sees: [
+      'The certificate chain was not trusted: SELF_SIGNED_CERT_IN_CHAIN: no trust.',
+      shown,
+      'The chain leads to no root that IoT Hub is documented to use; that of a gateway need not.',
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['tls-root-missing possible'],
+    firstSteps: ['If the issuer is the root of your own gateway, name that root in `connection.caFile`.'],
+  },
+  {
+    story: 'a certificate for another name',
+    evidence: attempts(
+      failedWith('tls', tlsError('ERR_TLS_CERT_ALTNAME_INVALID', 'wrong name'), {
+        certificate: certificate({ subject: 'CN=other', altNames: 'DNS:other' }),
+      }),
+    ),
+    cause: 'tls-interception',
+    confidence: 'certain',
+    sees: [
+      `${hub} was asked for, and the certificate that was shown is not for that name: ERR_TLS_CERT_ALTNAME_INVALID: wrong name.`,
+      'It was made for CN=other and is valid for DNS:other, by CN=Proxy Root, O=Example Ltd.',
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['wrong-hub-hostname possible'],
+  },
+  {
+    story: 'a certificate that is signed by itself, whatever the clock says',
+    evidence: whoseClock(
+      { plausible: false, synchronised: false },
+      failedWith('tls', tlsError('DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed'), { certificate: certificate() }),
+    ),
+    cause: 'server-certificate-invalid',
+    confidence: 'certain',
+    sees: [
+      'The certificate of the server was refused: DEPTH_ZERO_SELF_SIGNED_CERT: self-signed.',
+      shown,
+      'The clock of this device read 1970-01-01T00:00:42.000Z, which cannot be true; the host says it is not synchronised.',
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['tls-interception possible'],
+  },
+  ...(
+    [
+      ['CERT_HAS_EXPIRED', { plausible: true, synchronised: true }, 'server-certificate-invalid', 'certain', []],
+      [
+        'CERT_HAS_EXPIRED',
+        { plausible: true, synchronised: null },
+        'server-certificate-invalid',
+        'likely',
+        ['clock-skew possible'],
+      ],
+      [
+        'CERT_HAS_EXPIRED',
+        { plausible: true, synchronised: false },
+        'server-certificate-invalid',
+        'possible',
+        ['clock-skew possible'],
+      ],
+      ['CERT_HAS_EXPIRED', { plausible: false, synchronised: true }, 'clock-skew', 'certain', []],
+      ['CERT_HAS_EXPIRED', { plausible: false, synchronised: null }, 'clock-skew', 'certain', []],
+      ['CERT_HAS_EXPIRED', { plausible: false, synchronised: false }, 'clock-skew', 'certain', []],
+      ['CERT_NOT_YET_VALID', { plausible: true, synchronised: true }, 'server-certificate-invalid', 'certain', []],
+      [
+        'CERT_NOT_YET_VALID',
+        { plausible: true, synchronised: null },
+        'clock-skew',
+        'possible',
+        ['server-certificate-invalid possible'],
+      ],
+      [
+        'CERT_NOT_YET_VALID',
+        { plausible: true, synchronised: false },
+        'clock-skew',
+        'likely',
+        ['server-certificate-invalid possible'],
+      ],
+      ['CERT_NOT_YET_VALID', { plausible: false, synchronised: true }, 'clock-skew', 'certain', []],
+      ['CERT_NOT_YET_VALID', { plausible: false, synchronised: false }, 'clock-skew', 'certain', []],
+      ['CERT_REVOKED', { plausible: true, synchronised: false }, 'server-certificate-invalid', 'certain', []],
+    ] as const
+  ).map(([code, clock, cause, confidence, runnersUp]): Expected => {
+    const read = `The clock of this device read 1970-01-01T00:00:42.000Z${clock.plausible ? '' : ', which cannot be true'}; ${
+      clock.synchronised === null
+        ? 'the host does not say whether it is synchronised'
+        : `the host says it is ${clock.synchronised ? '' : 'not '}synchronised`
+    }.`
+    const seen =
+      cause === 'clock-skew'
+        ? [
+            read,
+            `Seen by that clock, the certificate of the server ${code === 'CERT_NOT_YET_VALID' ? 'is not valid yet' : 'has expired'}: ${code}: bad date.`,
+            shown,
+          ]
+        : [`The certificate of the server was refused: ${code}: bad date.`, shown, read]
+    return {
+      story: `${code} under a clock that is ${clock.plausible ? '' : 'im'}plausible and synchronised: ${clock.synchronised}`,
+      evidence: whoseClock(clock, failedWith('tls', tlsError(code, 'bad date'), { certificate: certificate() })),
+      cause,
+      confidence,
+      sees: [...seen, onlyOne, noSession],
+      runnersUp,
+    }
+  }),
+  {
+    story: 'an alert that names the version',
+    evidence: attempts(
+      failedWith(
+        'tls',
+        tlsError('EPROTO', 'write EPROTO C0F7:error:0A00042E:SSL routines:tlsv1 alert protocol version\n'),
+      ),
+    ),
+    cause: 'tls-version-or-cipher',
+    confidence: 'certain',
+    sees: [
+      `${at} refused the TLS handshake: write EPROTO C0F7:error:0A00042E:SSL routines:tlsv1 alert protocol version.`,
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['tls-interception possible'],
+  },
+  {
+    story: 'an alert that only says that the handshake failed',
+    evidence: attempts(failedWith('tls', tlsError('ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', 'alert 40'))),
+    cause: 'tls-version-or-cipher',
+    confidence: 'likely',
+    sees: [`${at} refused the TLS handshake: ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: alert 40.`, onlyOne, noSession],
+    runnersUp: ['tls-interception possible'],
+  },
+  {
+    story: 'an answer that is not TLS',
+    evidence: attempts(failedWith('tls', tlsError('ERR_SSL_WRONG_VERSION_NUMBER', 'wrong version number'))),
+    cause: 'captive-portal',
+    confidence: 'possible',
+    sees: [
+      `Whoever answered for ${at} at ${hubAddress}:8883 does not speak TLS: ERR_SSL_WRONG_VERSION_NUMBER: wrong version number.`,
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['proxy-required possible'],
+  },
+]
+
+const refusedKey = (code: number): string => `${at} answered the sign-in and refused it with CONNACK ${code}.`
+const changed =
+  'The same credential was accepted before, so something has changed: the key was renewed, or the device was disabled or deleted.'
+
+const atTheSignIn: readonly Expected[] = [
+  {
+    story: 'a sign-in that is never answered',
+    evidence: attempts(timedOutAt('auth')),
+    cause: 'connack-timeout',
+    confidence: 'certain',
+    sees: [
+      `TLS to ${at} was ready and the sign-in was sent, but no CONNACK came: silence for 10.0 s.`,
+      '2048 bytes had been sent and 4096 bytes received.',
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['hub-transient-5xx possible', 'no-network possible'],
+  },
+  {
+    story: 'CONNACK 1',
+    evidence: attempts(refused(1)),
+    cause: 'protocol-version',
+    confidence: 'certain',
+    sees: [`${at} answered the sign-in with CONNACK 1: unacceptable protocol version.`, onlyOne, noSession],
+  },
+  {
+    story: 'CONNACK 2',
+    evidence: attempts(refused(2)),
+    cause: 'client-id-rejected',
+    confidence: 'certain',
+    sees: [`${at} answered the sign-in with CONNACK 2: client id rejected.`, onlyOne, noSession],
+  },
+  {
+    story: 'CONNACK 3',
+    evidence: attempts(refused(3)),
+    cause: 'hub-transient-5xx',
+    confidence: 'likely',
+    sees: [`${at} answered the sign-in with CONNACK 3: server unavailable.`, onlyOne, noSession],
+    runnersUp: ['wrong-hub-hostname possible', 'throttled possible'],
+  },
+  ...[4, 5].map(
+    (code): Expected => ({
+      story: `CONNACK ${code} for a credential that has worked`,
+      evidence: attempts(refused(code)),
+      cause: 'wrong-key',
+      confidence: 'possible',
+      sees: [refusedKey(code), changed, goodClock, onlyOne, noSession],
+      runnersUp: [
+        'device-disabled possible',
+        'device-deleted possible',
+        'sas-expired possible',
+        'clock-skew possible',
+        'ip-filter possible',
+      ],
+    }),
+  ),
+  {
+    story: 'CONNACK 5 for a credential that never worked',
+    evidence: evidenceOf({ failed: [refused(5)], credentialWorked: false }),
+    cause: 'wrong-key',
+    confidence: 'possible',
+    sees: [
+      refusedKey(5),
+      'This credential has never been accepted, as far as the records go.',
+      goodClock,
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: [
+      'device-deleted possible',
+      'wrong-hub-hostname possible',
+      'clock-skew possible',
+      'device-disabled possible',
+      'ip-filter possible',
+    ],
+  },
+  {
+    story: 'CONNACK 5 under a clock that nobody sets, which comes first among the doubts',
+    evidence: whoseClock({ synchronised: false }, refused(5)),
+    cause: 'wrong-key',
+    confidence: 'possible',
+    sees: [
+      refusedKey(5),
+      changed,
+      'The clock of this device read 1970-01-01T00:00:42.000Z; the host says it is not synchronised.',
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: [
+      'clock-skew possible',
+      'device-disabled possible',
+      'device-deleted possible',
+      'sas-expired possible',
+      'ip-filter possible',
+    ],
+  },
+  {
+    story: 'CONNACK 5 under an impossible clock',
+    evidence: whoseClock({ plausible: false }, refused(5)),
+    cause: 'clock-skew',
+    confidence: 'likely',
+    sees: [
+      refusedKey(5),
+      'The clock of this device read 1970-01-01T00:00:42.000Z, which cannot be true; the host does not say whether it is synchronised.',
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['wrong-key possible'],
+  },
+  {
+    story: 'a code that MQTT 3.1.1 does not have',
+    evidence: attempts(refused(135)),
+    cause: 'unknown-close',
+    confidence: 'unknown',
+    sees: [`${at} refused the sign-in with code 135, whose meaning is not known.`, onlyOne, noSession],
+  },
+  {
+    story: 'a FIN in place of a CONNACK',
+    evidence: attempts(failedAt('auth')),
+    cause: 'unknown-close',
+    confidence: 'possible',
+    sees: [
+      `${at} closed the connection (FIN) after the sign-in was sent and gave no answer to it; 4096 bytes had come.`,
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['x509-rejected possible', 'throttled possible', 'ip-filter possible'],
+  },
+  {
+    story: 'a reset in place of a CONNACK',
+    evidence: attempts(failedAt('auth', { by: 'unknown', how: 'rst', error: systemError('ECONNRESET', 'read') })),
+    cause: 'peer-reset',
+    confidence: 'certain',
+    sees: [
+      `A TCP reset (RST) arrived while connecting (stage auth): read ECONNRESET ${hubAddress}:8883.`,
+      'The other side had been silent for 12.0 s; 0 messages waited for an answer.',
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['port-blocked possible', 'throttled possible'],
+  },
+  {
+    story: 'an answer that is not MQTT',
+    evidence: attempts(
+      failedAt('auth', { how: 'error', error: tlsError('MALFORMED_PACKET', 'Invalid header flag bits') }),
+    ),
+    cause: 'protocol-violation',
+    confidence: 'certain',
+    sees: [
+      'The other side sent something that is not MQTT: MALFORMED_PACKET: Invalid header flag bits.',
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['tls-interception possible'],
+  },
+  {
+    story: 'an error that nobody has thought of',
+    evidence: attempts(failedWith('tls', tlsError('ERR_SSL_INTERNAL_ERROR', 'internal error'))),
+    cause: 'unknown-close',
+    confidence: 'unknown',
+    sees: [
+      'The connection was ended by this side (error, stage tls): ERR_SSL_INTERNAL_ERROR: internal error.',
+      onlyOne,
+      noSession,
+    ],
+  },
+]
+
+const firstRetry = (event: Parameters<typeof lost>[0], subscribed = true): Evidence =>
+  evidenceOf({ ending: lost(event, subscribed), history: [past(90_000, event, subscribed)] })
+
+const notOurs = 'MQTT 3.1.1 has no way to give a reason.'
+
+const endings: readonly Expected[] = [
+  {
+    story: 'a keepalive that went unanswered',
+    evidence: firstRetry({ by: 'us', how: 'timeout', reason: 'silence', silentMs: 91_500, inFlightPublishes: 1 }),
+    cause: 'link-lost-keepalive',
+    confidence: 'certain',
+    sees: [
+      'A keepalive ping was not answered; nothing had come from the hub for 1 min 32 s.',
+      'No FIN and no RST came. 1 message waited for an answer; 2048 bytes had been sent and 4096 bytes received.',
+      'The hub will notice after one and a half keepalive intervals and log 404104.',
+      lasted,
+    ],
+    runnersUp: ['nat-idle-timeout possible', 'no-network possible', 'device-sleep possible'],
+  },
+  {
+    story: 'a session that TCP gave up',
+    evidence: firstRetry({ by: 'network', how: 'timeout', error: systemError('ETIMEDOUT', 'read'), silentMs: 947_000 }),
+    cause: 'link-lost-keepalive',
+    confidence: 'certain',
+    sees: [
+      'TCP gave up (ETIMEDOUT) after nothing had come from the hub for 15 min 47 s.',
+      'No FIN and no RST came. 0 messages waited for an answer; 2048 bytes had been sent and 4096 bytes received.',
+      'The hub will notice after one and a half keepalive intervals and log 404104.',
+      lasted,
+    ],
+    runnersUp: ['nat-idle-timeout possible', 'no-network possible', 'device-sleep possible'],
+  },
+  {
+    story: 'a session whose network went away',
+    evidence: firstRetry({ by: 'network', how: 'error', error: systemError('ENETDOWN', 'read') }),
+    cause: 'no-network',
+    confidence: 'certain',
+    sees: [`The network went away under the session: read ENETDOWN ${hubAddress}:8883.`, lasted],
+    runnersUp: ['hub-unreachable possible'],
+  },
+  {
+    story: 'a reset in a session',
+    evidence: firstRetry({ by: 'unknown', how: 'rst', error: systemError('ECONNRESET', 'read') }),
+    cause: 'peer-reset',
+    confidence: 'certain',
+    sees: [
+      `A TCP reset (RST) arrived in the session: read ECONNRESET ${hubAddress}:8883.`,
+      'The other side had been silent for 12.0 s; 0 messages waited for an answer.',
+      lasted,
+    ],
+    runnersUp: ['nat-idle-timeout possible', 'hub-upgrade-or-failover possible'],
+  },
+  {
+    story: 'a write into a session that was already gone',
+    evidence: firstRetry({ by: 'unknown', how: 'rst', error: systemError('EPIPE', 'write') }),
+    cause: 'peer-reset',
+    confidence: 'possible',
+    sees: [
+      `The connection was already gone when this device wrote to it in the session: write EPIPE ${hubAddress}:8883.`,
+      'The other side had been silent for 12.0 s; 0 messages waited for an answer.',
+      lasted,
+    ],
+    runnersUp: ['nat-idle-timeout possible', 'hub-upgrade-or-failover possible'],
+  },
+  {
+    story: 'a new token',
+    evidence: firstRetry({ by: 'us', how: 'goodbye', reason: 'renewal' }),
+    cause: 'sas-renewal-expected',
+    confidence: 'certain',
+    sees: ['The session was ended on purpose, to sign in again with a new SAS token.', lasted],
+    planned: true,
+  },
+  {
+    story: 'a shutdown',
+    evidence: firstRetry({ by: 'us', how: 'goodbye', reason: 'shutdown' }),
+    cause: 'graceful-close',
+    confidence: 'certain',
+    sees: ['The recorder closed the connection because it was stopped.', lasted],
+    planned: true,
+  },
+  {
+    story: 'an application that closed its client',
+    evidence: firstRetry({ by: 'application', how: 'goodbye' }),
+    cause: 'graceful-close',
+    confidence: 'certain',
+    sees: ['The application closed its client.', lasted],
+    planned: true,
+  },
+  {
+    story: 'a run before this one that said goodbye',
+    evidence: evidenceOf({ ending: { kind: 'goodbye', why: 'SIGTERM' } }),
+    cause: 'graceful-close',
+    confidence: 'certain',
+    sees: ['The recorder was stopped (SIGTERM) and said goodbye.'],
+    planned: true,
+  },
+  {
+    story: 'a run before this one that was killed',
+    evidence: evidenceOf({ ending: { kind: 'crash', rebooted: false } }),
+    cause: 'app-crash',
+    confidence: 'certain',
+    sees: [
+      'The previous run left no stop record.',
+      'The device has not booted since, so only the process ended: it was killed, or it crashed.',
+    ],
+  },
+  {
+    story: 'a power cut',
+    evidence: evidenceOf({ ending: { kind: 'crash', rebooted: true } }),
+    cause: 'app-crash',
+    confidence: 'certain',
+    sees: [
+      'The previous run left no stop record.',
+      'The device has booted since, so it lost its power or was restarted.',
+    ],
+    firstSteps: ['Run `last -x | head` and `journalctl --list-boots` to see when the device went down and came up.'],
+  },
+  {
+    story: 'a subscription that the hub refused',
+    evidence: firstRetry({ by: 'us', how: 'goodbye', reason: 'methods', lastedMs: 30_000 }, false),
+    cause: 'methods-dead',
+    confidence: 'certain',
+    sees: [
+      'The subscription to direct methods was refused or not answered, so the recorder gave the connection up.',
+      'The session had lasted 30.0 s.',
+    ],
+    runnersUp: ['hub-transient-5xx possible'],
+  },
+  {
+    story: 'a subscription that was lost',
+    evidence: firstRetry({ by: 'us', how: 'goodbye', reason: 'methods' }),
+    cause: 'methods-dead',
+    confidence: 'certain',
+    sees: [
+      'The subscription to direct methods was lost during the session, so the recorder gave the connection up.',
+      lasted,
+    ],
+    runnersUp: ['hub-transient-5xx possible'],
+  },
+  {
+    story: 'a packet that cannot be read',
+    evidence: firstRetry({ how: 'error', error: tlsError('MALFORMED_PACKET', 'Invalid header flag bits') }),
+    cause: 'protocol-violation',
+    confidence: 'certain',
+    sees: ['The other side sent something that is not MQTT: MALFORMED_PACKET: Invalid header flag bits.', lasted],
+    runnersUp: ['tls-interception possible'],
+  },
+  {
+    story: 'a DISCONNECT from the server',
+    evidence: firstRetry({ how: 'goodbye' }),
+    cause: 'protocol-violation',
+    confidence: 'certain',
+    sees: ['The other side sent DISCONNECT, which a server of MQTT 3.1.1 must not do.', lasted],
+    runnersUp: ['tls-interception possible'],
+  },
+  {
+    story: 'a lone FIN after a long session',
+    evidence: firstRetry({}),
+    cause: 'unknown-close',
+    confidence: 'unknown',
+    sees: [`The other side closed the session without a word (FIN), with no message under way. ${notOurs}`, lasted],
+    runnersUp: [
+      'hub-upgrade-or-failover possible',
+      'duplicate-device-id possible',
+      'sas-expired possible',
+      'throttled possible',
+    ],
+  },
+  {
+    story: 'a lone FIN upon a publish',
+    evidence: firstRetry({ afterPublish: true }),
+    cause: 'unknown-close',
+    confidence: 'unknown',
+    sees: [`The other side closed the session without a word (FIN), just after a message was sent. ${notOurs}`, lasted],
+    runnersUp: [
+      'quota-exceeded possible',
+      'illegal-topic possible',
+      'hub-upgrade-or-failover possible',
+      'throttled possible',
+    ],
+  },
+  {
+    story: 'FINs upon publishes, twice in a row',
+    evidence: evidenceOf(
+      after(past(90_000), past(3_000, { afterPublish: true }), past(2_000, { inFlightPublishes: 1 })),
+    ),
+    cause: 'quota-exceeded',
+    confidence: 'possible',
+    sees: [
+      'The last 2 sessions were each closed without a word (FIN) just after a message was sent.',
+      'The session had lasted 2.0 s.',
+    ],
+    runnersUp: ['illegal-topic possible', 'throttled possible'],
+  },
+  {
+    story: 'a session that was taken over once',
+    evidence: evidenceOf(after(past(600_000), past(4_000))),
+    cause: 'duplicate-device-id',
+    confidence: 'possible',
+    sees: [
+      'The last 2 sessions were accepted by the hub and closed again without a word (FIN), with no message under way, after 10 min 0 s, 4.0 s.',
+      'In one of the short ones the hub had also answered the subscription, so it had not refused the device.',
+      'The session had lasted 4.0 s.',
+    ],
+    runnersUp: ['hub-upgrade-or-failover possible', 'throttled possible'],
+  },
+  {
+    story: 'a session that was taken over again and again',
+    evidence: evidenceOf(after(past(600_000), past(4_000), past(3_500), past(250))),
+    cause: 'duplicate-device-id',
+    confidence: 'likely',
+    sees: [
+      'The last 4 sessions were accepted by the hub and closed again without a word (FIN), with no message under way, after 10 min 0 s, 4.0 s, 3.5 s, 250 ms.',
+      'In 3 of the short ones the hub had also answered the subscription, so it had not refused the device.',
+      'The session had lasted 250 ms.',
+    ],
+    runnersUp: ['hub-upgrade-or-failover possible', 'throttled possible'],
+  },
+  {
+    story: 'a take-over that does not reach behind a session that ended otherwise',
+    evidence: evidenceOf(after(past(4_000), past(4_000, { by: 'unknown', how: 'rst' }), past(3_000), past(3_000))),
+    cause: 'duplicate-device-id',
+    confidence: 'possible',
+    sees: [
+      'The last 2 sessions were accepted by the hub and closed again without a word (FIN), with no message under way, after 3.0 s, 3.0 s.',
+      'In one of the short ones the hub had also answered the subscription, so it had not refused the device.',
+      'The session had lasted 3.0 s.',
+    ],
+    runnersUp: ['hub-upgrade-or-failover possible', 'throttled possible'],
+  },
+  {
+    story: 'a hub that closes each session before it has answered the subscription',
+    evidence: evidenceOf(after(past(20, {}, false), past(25, {}, false), past(15, {}, false))),
+    cause: 'unknown-close',
+    confidence: 'possible',
+    sees: [
+      'The last 3 sessions were accepted and closed again without a word (FIN), after 20 ms, 25 ms, 15 ms, before the hub had answered the subscription.',
+      'The session had lasted 15 ms.',
+    ],
+    runnersUp: ['duplicate-device-id possible', 'quota-exceeded possible', 'throttled possible'],
+  },
+  {
+    story: 'a session that we gave up for a reason of our own',
+    evidence: firstRetry({ by: 'us', how: 'goodbye', reason: 'abandoned' }),
+    cause: 'unknown-close',
+    confidence: 'unknown',
+    sees: [
+      'The connection was ended by this side (goodbye, stage session): no error was reported.',
+      'The recorder gave it up itself: abandoned.',
+      lasted,
+    ],
+  },
+  {
+    story: 'a socket that closed without saying how',
+    evidence: firstRetry({ by: 'unknown', how: 'error' }),
+    cause: 'unknown-close',
+    confidence: 'unknown',
+    sees: [
+      'The connection was ended by the other side or the network (error, stage session): no error was reported.',
+      lasted,
+    ],
+    runnersUp: ['hub-upgrade-or-failover possible'],
+  },
+  {
+    story: 'the very beginning',
+    evidence: evidenceOf({ ended: false }),
+    cause: 'unknown-close',
+    confidence: 'unknown',
+    sees: ['There was no session that could have been lost, and no attempt has failed yet.'],
+  },
+]
+
+/** The whole verdict that is expected; only how to tell the runners-up apart is the rule's own affair. */
+function whole({ cause: id, confidence, sees, runnersUp = [], firstSteps = [] }: Expected, found: Verdict): Verdict {
+  const cause = findCause(id)
+  if (cause === undefined) throw new Error(`no cause ${id}`)
+  return {
+    cause: id,
+    confidence,
+    title: cause.title,
+    hubCodes: cause.hubCodes,
+    evidence: sees,
+    nextSteps: [...firstSteps, ...cause.nextSteps.device, ...cause.nextSteps.portal],
+    docs: cause.docs.map(({ address }) => address),
+    runnersUp: runnersUp.map((runnerUp, index) => {
+      const [other = '', sure] = runnerUp.split(' ')
+      return { cause: other, confidence: sure as Confidence, toDecide: found.runnersUp[index]?.toDecide ?? '' }
+    }),
+  }
+}
+
+for (const [place, stories] of Object.entries({ onTheRoad, inTls, atTheSignIn, endings })) {
+  t.test(`the verdict ${place}`, async t => {
+    for (const expected of stories) {
+      const found = diagnose(expected.evidence)
+      const { cause, planned = false } = expected
+      t.strictSame(found, { verdict: whole(expected, found.verdict), planned }, `${expected.story}: ${cause}`)
+    }
+  })
+}
+
+const verdictOf = (story: Partial<Evidence>): Verdict => diagnose(evidenceOf(story)).verdict
+const brief = ({ cause, confidence }: Verdict): string => `${cause} ${confidence}`
+
+t.test('the cause that kept the device away longest is the verdict, and the others stand beside it', async t => {
+  const verdict = verdictOf({
+    ending: lost({ by: 'unknown', how: 'rst', error: systemError('ECONNRESET', 'read') }),
+    failed: [
+      timedOutAt('tcp', { answersForMs: 20_000 }),
+      failedWith('dns', { name: 'Error', message: 'getaddrinfo EAI_AGAIN', code: 'EAI_AGAIN' }, { answersForMs: 200 }),
+      failedWith(
+        'dns',
+        { name: 'Error', message: 'getaddrinfo EAI_AGAIN', code: 'EAI_AGAIN' },
+        { answersForMs: 4_000 },
+      ),
+      failedWith('dns', { name: 'Error', message: 'getaddrinfo EAI_AGAIN', code: 'EAI_AGAIN' }, { answersForMs: 900 }),
+    ],
+  })
+  t.equal(brief(verdict), 'hub-unreachable certain')
+  t.strictSame(verdict.evidence, [
+    `Nothing answered at ${where} within 10.0 s.`,
+    '1 of the 4 failed attempts ended so, and answers for 20.0 s without a connection.',
+    `3 attempts ended by dns-failure (5.1 s): Resolving ${hub} failed: getaddrinfo EAI_AGAIN.`,
+    `The session before had ended after 1 min 30 s by peer-reset: A TCP reset (RST) arrived in the session: read ECONNRESET ${hubAddress}:8883.`,
+  ])
+  t.strictSame(
+    verdict.runnersUp.map(({ cause, confidence }) => `${cause} ${confidence}`),
+    ['dns-failure certain', 'port-blocked possible', 'no-network possible'],
+  )
+})
+
+t.test('of two causes with an equal share the one with more attempts wins, and then the one seen earlier', async t => {
+  const reset = failedAt('tls', { by: 'unknown', how: 'rst' }, { answersForMs: 4_000 })
+  const silent = (answersForMs: number) => timedOutAt('tcp', { answersForMs })
+  t.equal(verdictOf({ failed: [reset, silent(2_000), silent(2_000)] }).cause, 'hub-unreachable')
+  t.equal(verdictOf({ failed: [reset, silent(4_000)] }).cause, 'peer-reset')
+  t.equal(verdictOf({ failed: [silent(4_000), reset] }).cause, 'hub-unreachable')
+})
+
+t.test('of several findings of one cause the surest speaks', async t => {
+  const { confidence, evidence } = verdictOf({
+    failed: [
+      failedWith('tcp', systemError('EHOSTUNREACH', 'connect'), { answersForMs: 100 }),
+      failedWith('tcp', systemError('ENETUNREACH', 'connect'), { answersForMs: 200 }),
+      failedWith('tcp', systemError('EHOSTUNREACH', 'connect'), { answersForMs: 300 }),
+    ],
+  })
+  t.equal(confidence, 'certain')
+  t.strictSame(evidence.slice(0, 2), [
+    `Nothing could be sent to ${hubAddress}:8883: connect ENETUNREACH ${hubAddress}:8883.`,
+    'All 3 failed attempts ended so, and answer for 600 ms without a connection.',
+  ])
+})
+
+t.test('attempts that were not kept are not passed over in silence', async t => {
+  const { evidence } = verdictOf({ failed: [timedOutAt('tcp'), timedOutAt('tcp')], attemptCount: 200 })
+  t.match(evidence[1], 'All 2 failed attempts (of 200; those in the middle were not kept) ended so')
+})
+
+t.test(
+  'what kept the device away is the verdict, also after a restart or a renewal, and then nothing is planned',
+  async t => {
+    const failed = [timedOutAt('tls')]
+    const endings: Evidence['ending'][] = [
+      { kind: 'crash', rebooted: true },
+      { kind: 'goodbye', why: 'SIGTERM' },
+      { kind: 'start' },
+      lost({ by: 'us', how: 'goodbye', reason: 'renewal' }),
+    ]
+    t.strictSame(
+      endings.map(ending => {
+        const { verdict, planned } = diagnose(evidenceOf({ ending, failed }))
+        return { cause: verdict.cause, planned, last: verdict.evidence.at(-1) }
+      }),
+      [
+        { cause: 'tls-timeout', planned: false, last: 'The previous run left no stop record.' },
+        { cause: 'tls-timeout', planned: false, last: 'The recorder was stopped (SIGTERM) and said goodbye.' },
+        { cause: 'tls-timeout', planned: false, last: 'There was no session before.' },
+        {
+          cause: 'tls-timeout',
+          planned: false,
+          last: 'The session before had ended after 1 min 30 s by sas-renewal-expected: The session was ended on purpose, to sign in again with a new SAS token.',
+        },
+      ],
+    )
+  },
+)
+
+t.test('an outage that goes on over a restart keeps its verdict until an attempt of this run fails', async t => {
+  const carriedOver = verdictOf({ failed: [timedOutAt('dns')] })
+  for (const ending of [
+    { kind: 'crash', rebooted: false },
+    { kind: 'goodbye', why: 'SIGTERM' },
+  ] as const) {
+    t.strictSame(diagnose(evidenceOf({ ending, carriedOver })), { verdict: carriedOver, planned: false })
+    const { cause, evidence } = verdictOf({ ending, carriedOver, failed: [timedOutAt('tcp')] })
+    t.equal(cause, 'hub-unreachable')
+    t.equal(evidence.at(-1), 'Before the restart this outage was judged dns-failure (certain).')
+  }
+})
+
+t.test('a verdict of another release is carried over as it is, and one of ours never above its ceiling', async t => {
+  const foreign = { ...verdictOf({ failed: [timedOutAt('dns')] }), cause: 'invented-later' }
+  const ending = { kind: 'crash', rebooted: false } as const
+  t.strictSame(diagnose(evidenceOf({ ending, carriedOver: foreign })), { verdict: foreign, planned: false })
+  const tooSure = { ...verdictOf({ failed: [refused(5)] }), confidence: 'certain' as const }
+  t.equal(verdictOf({ ending, carriedOver: tooSure }).confidence, 'likely')
+})
+
+t.test('attempts that we broke off ourselves say nothing of the road', async t => {
+  const brokenOff = failedAt('tls', { by: 'us', how: 'goodbye', reason: 'abandoned' }, { answersForMs: 60_000 })
+  t.equal(verdictOf({ failed: [brokenOff, refused(3)] }).cause, 'hub-transient-5xx')
+  t.equal(verdictOf({ ending: lost({ how: 'goodbye' }), failed: [brokenOff] }).cause, 'protocol-violation')
+})
+
+t.test('over AMQP the rules of MQTT are silent', async t => {
+  t.equal(verdictOf({ protocol: 'amqp', failed: [refused(5)] }).cause, 'unknown-close')
+  t.equal(verdictOf({ protocol: 'amqp', failed: [timedOutAt('auth')] }).cause, 'unknown-close')
+  t.equal(verdictOf({ protocol: 'amqp-ws', ending: lost({ how: 'goodbye' }) }).cause, 'unknown-close')
+  t.equal(verdictOf({ protocol: 'mqtt-ws', failed: [refused(5)] }).cause, 'wrong-key')
+})
+
+t.test('the same evidence gives the same verdict, and looking at it does not change it', async t => {
+  const story = evidenceOf({
+    ...after(past(600_000), past(4_000), past(3_500)),
+    failed: [refused(5), timedOutAt('tcp')],
+  })
+  const before = structuredClone(story)
+  t.strictSame(diagnose(story), diagnose(structuredClone(story)))
+  t.strictSame(story, before)
+})
+
+t.test('a clock that reads what no date can say does not stop a verdict', async t => {
+  const { evidence } = diagnose(whoseClock({ wallMs: Number.NaN, plausible: false }, refused(5))).verdict
+  t.match(evidence[1], 'The clock of this device read an impossible time, which cannot be true')
+})
+
+t.test('a session that ended before any of this is kept is judged by its own end', async t => {
+  const { cause } = verdictOf({ ending: { kind: 'closed', event: closed('session'), subscribed: true }, history: [] })
+  t.equal(cause, 'unknown-close')
+})
