@@ -1,6 +1,5 @@
 /** A real Azurite, on disk, over HTTPS with a certificate of the hub's authority, behind a port that can misbehave. */
 
-import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
@@ -137,9 +136,9 @@ export class BlobStore {
 }
 
 /** Azurite says its port on stdout. */
-async function listeningPort(worker: Worker): Promise<number> {
-  let said = ''
-  const port = new Promise<number>(resolve => {
+function listeningPort(worker: Worker): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let said = ''
     const listen = (chunk: Buffer) => {
       said += chunk.toString()
       const found = /listens on https:\/\/.*:(\d+)/.exec(said)
@@ -147,10 +146,7 @@ async function listeningPort(worker: Worker): Promise<number> {
     }
     worker.stdout.on('data', listen)
     worker.stderr.on('data', listen)
+    worker.once('error', reject)
+    worker.once('exit', code => reject(new Error(`Azurite ended with ${code} instead of listening: ${said}`)))
   })
-  const gone = once(worker, 'exit').then(() => {
-    throw new Error(`Azurite ended instead of listening: ${said}`)
-  })
-  // When Azurite has listened, its later exit is no news.
-  return Promise.race([port, gone]).finally(() => gone.catch(() => 'the exit after close'))
 }

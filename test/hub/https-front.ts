@@ -32,6 +32,7 @@ export type HttpsFrontOptions = Readonly<{
   uploads: Uploads
   blobs: BlobStore
   patchDesired(registered: Registered, patch: object): Promise<void>
+  isConnected(registered: Registered): boolean
   tell: Tell
 }>
 
@@ -83,7 +84,7 @@ export class HttpsFront {
     if (!url.searchParams.get('api-version')) throw new HubError(400004, 'api-version is missing')
     const [root = '', ...path] = url.pathname.slice(1).split('/').map(decodeURIComponent)
     if (root === 'devices') {
-      if (method === 'POST' && path.join('/') === 'query') return this.#query(request)
+      if (method === 'POST' && path.join('/') === 'query') return this.#query(request, body)
       const [deviceId = '', files, notifications, correlationId, ...rest] = path
       if (method === 'POST' && files === 'files' && rest.length === 0) {
         this.#authorizeDevice(request, { deviceId })
@@ -98,7 +99,7 @@ export class HttpsFront {
         this.#authorizeService(request)
         const registered = this.#registered(identity)
         if (method === 'PATCH') await this.options.patchDesired(registered, desiredPatch(body))
-        return { status: 200, body: twinDocument(registered) }
+        return { status: 200, body: this.#twin(registered) }
       }
     }
     throw new HubError(404001, `nothing is served at ${method} ${url.pathname}`)
@@ -145,15 +146,29 @@ export class HttpsFront {
     if (typeof methodName !== 'string' || methodName === '') throw new HubError(400004, 'methodName is missing')
     const seconds = Number(responseTimeoutInSeconds)
     if (!(seconds >= 5 && seconds <= 300)) throw new HubError(400004, 'responseTimeoutInSeconds: expected 5 to 300')
-    const request_ = Buffer.from(JSON.stringify(payload))
-    const answer = await this.options.methods.invoke(identity, methodName, request_, seconds * 1000)
+    const bytes = Buffer.from(JSON.stringify(payload))
+    const answer = await this.options.methods.invoke(identity, methodName, bytes, seconds * 1000)
     return { status: 200, body: { status: answer.status, payload: parsePayload(answer.payload) } }
   }
 
-  #query(request: IncomingMessage): Answer {
+  /** Two queries are understood; a fleet behind a real hub knows more. */
+  #query(request: IncomingMessage, { query }: Body): Answer {
     this.#authorizeService(request)
-    const devices = this.options.identities.list().filter(({ moduleId }) => moduleId === null)
-    return { status: 200, body: devices.map(twinDocument) }
+    const from = /^\s*select\s+\*\s+from\s+(devices|devices\.modules)\s*$/i.exec(String(query))?.[1]?.toLowerCase()
+    if (from === undefined) throw new HubError(400004, 'expected SELECT * FROM devices, or FROM devices.modules')
+    const asked = this.options.identities.list().filter(({ moduleId }) => (moduleId === null) === (from === 'devices'))
+    return { status: 200, body: asked.map(registered => this.#twin(registered)) }
+  }
+
+  #twin(registered: Registered) {
+    const { deviceId, moduleId, enabled, twin } = registered
+    return {
+      deviceId,
+      ...(moduleId === null ? {} : { moduleId }),
+      status: enabled ? 'enabled' : 'disabled',
+      connectionState: this.options.isConnected(registered) ? 'Connected' : 'Disconnected',
+      properties: { desired: twin.desired, reported: twin.reported },
+    }
   }
 
   /** @throws HubError 404001 */
@@ -210,13 +225,6 @@ function operationOf(path: string): { deviceId: string; on: HttpOperation } | nu
   if (!found) return null
   return { deviceId: decodeURIComponent(found[1]!), on: found[2] ? 'notifications' : 'files' }
 }
-
-const twinDocument = ({ deviceId, moduleId, enabled, twin }: Registered) => ({
-  deviceId,
-  ...(moduleId === null ? {} : { moduleId }),
-  status: enabled ? 'enabled' : 'disabled',
-  properties: { desired: twin.desired, reported: twin.reported },
-})
 
 function desiredPatch(body: Body): object {
   const properties = isObject(body.properties) ? body.properties : {}

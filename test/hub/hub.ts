@@ -1,6 +1,7 @@
 /** A local Azure IoT Hub, for tests, demonstrations and whoever else needs one: see docs/local-hub.md. */
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { Agent } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BlobStore } from './blob-store.js'
@@ -38,8 +39,16 @@ export interface Hub extends AsyncDisposable {
   /** Registers a device and its modules, and opens the device's door. */
   addDevice(deviceId: string, options?: { moduleIds?: readonly string[] }): Promise<Door>
   door(deviceId: string): Door
-  /** `HostName=<hostName>:<door port>;DeviceId=...;[ModuleId=...;]SharedAccessKey=...` */
-  connectionString(deviceId: string, moduleId?: string): string
+  /**
+   * `HostName=<hostName>:<door port>;DeviceId=...;[ModuleId=...;]SharedAccessKey=...`, for which `hostName` has to
+   * resolve; with `gateway` `HostName=<hostName>;GatewayHostName=localhost:<door port>;...`, for which it need not.
+   */
+  connectionString(deviceId: string, moduleId?: string, options?: { gateway?: boolean }): string
+  /**
+   * Takes every request to the hub's HTTPS port, whatever host and port it is meant for, and trusts the authority. For
+   * the stock SDKs, which know no other port than 443. Destroy it when done.
+   */
+  agent(): Agent
   /** A token of the identity's own key, or of another one. `expiresInSeconds` may be negative; 3600 by default. */
   sasToken(identity: Identity, options?: { expiresInSeconds?: number; key?: string }): string
 
@@ -121,6 +130,7 @@ export async function startHub({ dir: givenDir, hostName = 'localhost' }: HubOpt
     uploads,
     blobs,
     patchDesired: (registered, patch) => mqtt.patchDesired(registered, patch),
+    isConnected: registered => mqtt.isConnected(registered),
     tell,
   })
   const httpsPort = await https.listen(await authority.issue('good'))
@@ -171,11 +181,14 @@ export async function startHub({ dir: givenDir, hostName = 'localhost' }: HubOpt
       return added
     },
     door,
-    connectionString(deviceId, moduleId) {
+    connectionString(deviceId, moduleId, { gateway = false } = {}) {
       const { key } = identities.get({ deviceId, moduleId })
+      const { port } = door(deviceId)
+      const host = gateway ? `${hostName};GatewayHostName=localhost:${port}` : `${hostName}:${port}`
       const module = moduleId === undefined ? '' : `ModuleId=${moduleId};`
-      return `HostName=${hostName}:${door(deviceId).port};DeviceId=${deviceId};${module}SharedAccessKey=${key}`
+      return `HostName=${host};DeviceId=${deviceId};${module}SharedAccessKey=${key}`
     },
+    agent: () => new Agent({ host: 'localhost', port: httpsPort, ca: authority.ca }),
     sasToken(identity, { expiresInSeconds = 3600, key } = {}) {
       const registered = identities.get(identity)
       const expiresAtSeconds = Math.floor(Date.now() / 1000) + expiresInSeconds

@@ -116,6 +116,10 @@ export class MqttFront {
     this.#sessions.get(clientIdOf(identity))?.current?.misbehave(kind)
   }
 
+  isConnected({ deviceId, moduleId }: Registered): boolean {
+    return Boolean(this.#sessions.get(clientIdOf({ deviceId, moduleId: moduleId ?? undefined }))?.current)
+  }
+
   /** A device hears of changes to its desired properties only when it has subscribed to them. */
   async patchDesired(registered: Registered, patch: object): Promise<void> {
     const told = registered.twin.patchDesired(patch)

@@ -158,13 +158,19 @@ class Flow {
     await once(this.link, 'changed', { signal }).catch(ignoreAbort)
   }
 
-  async #drained(): Promise<void> {
-    if (this.#stopped || this.sink.destroyed) return
-    const closed = new AbortController()
-    const close = () => closed.abort()
-    this.sink.once('close', close)
-    await once(this.sink, 'drain', { signal: AbortSignal.any([closed.signal, this.#stop.signal]) }).catch(ignoreAbort)
-    this.sink.off('close', close)
+  /** Or closed, which is told elsewhere. */
+  #drained(): Promise<void> {
+    const { sink } = this
+    if (this.#stopped || sink.destroyed) return Promise.resolve()
+    return new Promise(resolve => {
+      const done = () => {
+        sink.off('drain', done)
+        sink.off('close', done)
+        resolve()
+      }
+      sink.once('drain', done)
+      sink.once('close', done)
+    })
   }
 }
 
