@@ -128,6 +128,7 @@ function startAttempt(
       certificate: end.certificate,
       silentMs: round(nowMs - heardMs),
       lastedMs: acceptedMs === null ? null : round(nowMs - acceptedMs),
+      pingUnansweredMs: pingSentMs === null ? null : round(clock.now().monoMs - pingSentMs),
       inFlightPublishes: publishes.size,
       afterPublish: publishes.size > 0 || nowMs - publishedMs < publishEchoMs,
       bytesRead: read,

@@ -263,5 +263,5 @@ type RenewalEvent =
 const credentialRefused: ReadonlySet<number> = new Set([1, 2, 4, 5])
 
 /** A bare FIN on a healthy session without a publish before it: what IoT Hub does to the older of two clients. */
-const likeTakeOver = ({ by, how, stage, afterPublish }: ClosedEvent): boolean =>
-  by === 'hub' && how === 'fin' && stage === 'session' && !afterPublish
+const likeTakeOver = ({ by, how, stage, afterPublish, pingUnansweredMs }: ClosedEvent): boolean =>
+  by === 'hub' && how === 'fin' && stage === 'session' && !afterPublish && pingUnansweredMs === null

@@ -93,6 +93,8 @@ export type Closed = Readonly<{
   silentMs: number
   /** Of the session; `null` when there was none. */
   lastedMs: number | null
+  /** How long a keepalive ping has gone unanswered; `null` when none was out. */
+  pingUnansweredMs: number | null
   inFlightPublishes: number
   /** Whether a publish was on its way or had left within the last second. */
   afterPublish: boolean

@@ -1,6 +1,6 @@
 /** Patterns over several sessions: MQTT 3.1.1 cannot say why it closes, but how often and after what tells something. */
 import type { PastSession } from '../evidence/episode.js'
-import { isFin } from './wire-facts.js'
+import { isFin, wasSilent } from './wire-facts.js'
 
 /** A session shorter than this was not left in peace. */
 export const shortMs = 60_000
@@ -30,10 +30,12 @@ export function quietRun(history: readonly PastSession[]): ClosingRun {
 /** How many sessions in a row, up to the newest, ended by a bare FIN upon a publish. */
 export function publishRun(history: readonly PastSession[]): number {
   const newestFirst = [...history].reverse()
-  const other = newestFirst.findIndex(session => !endedByFin(session) || isQuiet(session))
+  const other = newestFirst.findIndex(session => !endedByFin(session) || !isUponPublish(session))
   return other === -1 ? newestFirst.length : other
 }
 
 const endedByFin = ({ closed }: PastSession): boolean => isFin({ closed, stage: closed.stage, error: closed.error })
 
-const isQuiet = ({ closed }: PastSession): boolean => !closed.afterPublish && closed.inFlightPublishes === 0
+const isUponPublish = ({ closed }: PastSession): boolean => closed.afterPublish || closed.inFlightPublishes > 0
+
+const isQuiet = (session: PastSession): boolean => !isUponPublish(session) && !wasSilent(session.closed)

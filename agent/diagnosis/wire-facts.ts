@@ -34,6 +34,20 @@ const timedOut = new Set(['ETIMEDOUT'])
 export const wentUnanswered = ({ closed, error }: Close): boolean =>
   closed.how === 'timeout' || findCode(error, timedOut) !== undefined
 
+/** Longer than a ping's answer takes on a line that works, also a slow one. */
+const deafMs = 1_000
+
+/**
+ * The line was silent before it was closed: nobody answered, or a ping had gone unanswered while the other side's own
+ * timer ran out and it said goodbye first. Both wait one and a half keepalives, so either may win.
+ */
+export const wasSilent = (closed: ClosedEvent): boolean =>
+  closed.stage === 'session' &&
+  (wentUnanswered({ closed, stage: closed.stage, error: closed.error }) || heardNothingBack(closed))
+
+export const heardNothingBack = ({ by, pingUnansweredMs, silentMs }: ClosedEvent): boolean =>
+  by !== 'us' && by !== 'application' && pingUnansweredMs !== null && Math.min(pingUnansweredMs, silentMs) >= deafMs
+
 /** A reset names the system call that met it; Node reports a FIN before TLS was done as one that does not. */
 export function isReset({ closed, error }: Close): boolean {
   if (isOurs(closed)) return false

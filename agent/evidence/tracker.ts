@@ -4,6 +4,7 @@
  */
 import type { Instant } from '../../transports/clock.js'
 import type { ClosedEvent, Protocol, WireEvent } from '../../transports/wire-event.js'
+import { wasSilent } from '../diagnosis/wire-facts.js'
 import type { Ending, Episode, Evidence, FailedAttempt, PastSession, Verdict } from './episode.js'
 
 /** A `session` record's data. Times are RFC 3339. */
@@ -223,8 +224,7 @@ function sessionClosed(
 ): Step {
   const { lastedMs, silentMs } = event
   const subscribed = tracker.online?.subscribed ?? false
-  const silent = event.how === 'timeout'
-  const lostAgoMs = silent ? silentMs : 0
+  const lostAgoMs = wasSilent(event) ? silentMs : 0
   const episode: OpenEpisode = {
     id: newId(),
     protocol: event.protocol,

@@ -84,6 +84,7 @@ const closed: fc.Arbitrary<ClosedEvent> = fc.record({
   certificate: fc.option(certificate),
   silentMs: number,
   lastedMs: fc.option(number),
+  pingUnansweredMs: fc.option(fc.nat(200_000)),
   inFlightPublishes: fc.nat(3),
   afterPublish: fc.boolean(),
   bytesRead: number,

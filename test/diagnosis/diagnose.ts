@@ -687,6 +687,19 @@ const endings: readonly Expected[] = [
     runnersUp: ['nat-idle-timeout possible', 'no-network possible', 'device-sleep possible'],
   },
   {
+    story: 'a hub that heard no ping and said goodbye before our own timer ran out',
+    evidence: firstRetry({ silentMs: 88_000, pingUnansweredMs: 28_000 }),
+    cause: 'link-lost-keepalive',
+    confidence: 'likely',
+    sees: [
+      'A keepalive ping was not answered; nothing had come from the hub for 1 min 28 s.',
+      'Then the other side closed, as a hub does that hears nothing. 0 messages waited for an answer; 2048 bytes had been sent and 4096 bytes received.',
+      'The hub will notice after one and a half keepalive intervals and log 404104.',
+      lasted,
+    ],
+    runnersUp: ['nat-idle-timeout possible', 'no-network possible', 'device-sleep possible'],
+  },
+  {
     story: 'a session that TCP gave up',
     evidence: firstRetry({ by: 'network', how: 'timeout', error: systemError('ETIMEDOUT', 'read'), silentMs: 947_000 }),
     cause: 'link-lost-keepalive',

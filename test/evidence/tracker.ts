@@ -29,6 +29,7 @@ const closed = (atMs: number, end: Partial<Closed>): Told =>
     certificate: null,
     silentMs: 100,
     lastedMs: null,
+    pingUnansweredMs: null,
     inFlightPublishes: 0,
     afterPublish: false,
     bytesRead: 10,

@@ -37,6 +37,7 @@ export const closed = (stage: Stage, end: Partial<Closed> = {}): ClosedEvent => 
   certificate: null,
   silentMs: 12_000,
   lastedMs: stage === 'session' ? 90_000 : null,
+  pingUnansweredMs: null,
   inFlightPublishes: 0,
   afterPublish: false,
   bytesRead: 4_096,

@@ -1,7 +1,7 @@
 /** The line went silent under an open session. */
 import { type Cause, knowable, maybe } from '../cause.js'
 import { pages } from '../pages.js'
-import { closeOfEnding, findCode } from '../wire-facts.js'
+import { closeOfEnding, findCode, heardNothingBack } from '../wire-facts.js'
 import { count, duration } from '../words.js'
 
 const timedOut: ReadonlySet<string> = new Set(['ETIMEDOUT'])
@@ -39,14 +39,16 @@ export const linkLostKeepalive: Cause = {
     const { closed, error } = close
     const givenUp = findCode(error, timedOut) !== undefined
     const silent = closed.reason === 'silence' || (closed.how === 'timeout' && closed.reason === null)
-    if (!silent && !givenUp) return null
+    // The hub's timer was faster than ours: its goodbye came through, so only the way to it was dead.
+    const oneWay = heardNothingBack(closed)
+    if (!silent && !givenUp && !oneWay) return null
     return {
-      confidence: 'certain',
+      confidence: oneWay ? 'likely' : 'certain',
       evidence: [
         givenUp
           ? `TCP gave up (ETIMEDOUT) after nothing had come from the hub for ${duration(closed.silentMs)}.`
           : `A keepalive ping was not answered; nothing had come from the hub for ${duration(closed.silentMs)}.`,
-        `No FIN and no RST came. ${count(closed.inFlightPublishes, 'message')} waited for an answer; ${count(closed.bytesWritten, 'byte')} had been sent and ${count(closed.bytesRead, 'byte')} received.`,
+        `${oneWay ? 'Then the other side closed, as a hub does that hears nothing.' : 'No FIN and no RST came.'} ${count(closed.inFlightPublishes, 'message')} waited for an answer; ${count(closed.bytesWritten, 'byte')} had been sent and ${count(closed.bytesRead, 'byte')} received.`,
         'The hub will notice after one and a half keepalive intervals and log 404104.',
       ],
       runnersUp: [

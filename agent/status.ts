@@ -1,0 +1,87 @@
+/** What `hubrec status` and the method GetStatus answer: of a running daemon, or of what its ring remembers. */
+
+import type { Episode } from './evidence/episode.js'
+import type { ConnectionState } from './pipeline.js'
+import type { RingState } from './ring/ring.js'
+
+export type Status = Readonly<{
+  daemon: 'running' | 'down'
+  /** RFC 3339; of the last start where the daemon is down. */
+  startedAt: string | null
+  /** The newest record's time, where the daemon is down. */
+  lastRecordAt?: string | null
+  device: Readonly<{ hub: string; deviceId: string; moduleId: string | null }> | null
+  connection: Readonly<{
+    name: string
+    protocol: string
+    state: 'online' | 'offline' | 'unknown'
+    since: string | null
+    sessionAgeMs: number | null
+    /** Whether the hub has granted the subscription to methods. */
+    methods: boolean
+    incarnation: number
+  }>
+  /** The outage that goes on. */
+  episode: Episode | null
+  lastEpisode: Episode | null
+  /** Lasting conditions: what does not end by itself and is not an outage. */
+  conditions: readonly Condition[]
+  ring: (RingState | Readonly<{ bytes: number; budgetBytes: number | null; segments: number }>) &
+    Readonly<{ dir: string }>
+  outbox: Readonly<{ waiting: number; bytes: number }>
+  versions: Readonly<Record<string, unknown>>
+}>
+
+export type Condition = Readonly<{ code: string; since: string; severity: 'warning' | 'error'; text: string }>
+
+export type LiveParts = Readonly<{
+  startedAtMs: number
+  nowMs: number
+  device: NonNullable<Status['device']>
+  protocol: string
+  state: ConnectionState | null
+  ring: RingState
+  ringDir: string
+  outbox: Status['outbox']
+  versions: Status['versions']
+}>
+
+export function liveStatus({
+  startedAtMs,
+  nowMs,
+  device,
+  protocol,
+  state,
+  ring,
+  ringDir,
+  outbox,
+  versions,
+}: LiveParts): Status {
+  return {
+    daemon: 'running',
+    startedAt: new Date(startedAtMs).toISOString(),
+    device,
+    connection: {
+      name: 'hubrec',
+      protocol,
+      state: state?.state ?? 'offline',
+      since: state?.since ?? null,
+      sessionAgeMs: state?.state === 'online' ? Math.max(0, nowMs - Date.parse(state.since)) : null,
+      methods: state?.subscribed ?? false,
+      incarnation: state?.incarnation ?? 0,
+    },
+    episode: state?.episode ?? null,
+    lastEpisode: state?.lastEpisode ?? null,
+    conditions: conditionsOf(ring, nowMs),
+    ring: { dir: ringDir, ...ring },
+    outbox,
+    versions,
+  }
+}
+
+/** Those that a status can tell from what it holds. */
+function conditionsOf(ring: RingState, nowMs: number): Condition[] {
+  if (ring.mode === 'disk') return []
+  const text = `the disk refuses (${ring.refusal ?? 'unknown error'}): records are kept in memory, ${ring.lostUnsaid} are lost so far`
+  return [{ code: 'ring-in-memory', since: new Date(nowMs).toISOString(), severity: 'error', text }]
+}
