@@ -126,23 +126,26 @@ async function call<T>(
   if (client === null) throw new FileUploadError('a module cannot upload files through the hub', null, null)
 
   const limitMs = options.callTimeoutMs ?? callTimeoutMsDefault
-  let giveUp: (message: string) => void = () => undefined
-  const overdue = new Promise<never>((_resolve, reject) => {
-    giveUp = message => reject(new FileUploadError(message, null, null))
-  })
-  const timer = setTimeout(() => giveUp(`the hub did not answer within ${limitMs} ms`), limitMs)
-  const stop = (): void => giveUp('stopped before the hub had answered')
-  signal?.addEventListener('abort', stop)
+  let cancel = (): void => undefined
   try {
-    if (signal?.aborted) stop()
     client.setRetryPolicy(new common.NoRetry())
     await client.setOptions({ http: { agent } })
+    const overdue = new Promise<never>((_resolve, reject) => {
+      const giveUp = (why: string): void => reject(new FileUploadError(why, null, null))
+      const stop = (): void => giveUp('stopped before the hub had answered')
+      const timer = setTimeout(giveUp, limitMs, `the hub did not answer within ${limitMs} ms`)
+      signal?.addEventListener('abort', stop)
+      if (signal?.aborted) stop()
+      cancel = () => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', stop)
+      }
+    })
     return await Promise.race([ask(client), overdue])
   } catch (error) {
     throw explain(error)
   } finally {
-    clearTimeout(timer)
-    signal?.removeEventListener('abort', stop)
+    cancel()
     agent.end()
     // The provider would renew its token for ever, and keep the process alive for it.
     for (const { provider } of transports) provider.stop()
