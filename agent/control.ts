@@ -64,7 +64,7 @@ export async function claimControlSocket(path: string): Promise<ControlSocket> {
 /** Asks the daemon; `null` when none answers there. */
 export function askDaemon(path: string, question: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath: path, path: `/${question}`, timeout: answerMs }, response => {
+    const asked = request({ socketPath: path, path: `/${question}`, timeout: answerMs, agent: false }, response => {
       let text = ''
       response.setEncoding('utf8')
       response.on('data', (chunk: string) => {
