@@ -188,7 +188,7 @@ t.test('on a terminal a line is short and for people', async t => {
 })
 
 t.test('a pipe that somebody reads has every line', async t => {
-  const { stdout } = spawnSync(process.execPath, program('for (let n = 0; n < 900; n++) log.info(`line ${n}`)'), {
+  const { stdout } = spawnSync(process.execPath, program("for (let n = 0; n < 900; n++) log.info('line ' + n)"), {
     encoding: 'utf8',
   })
   t.strictSame(
