@@ -97,7 +97,7 @@ export class HttpsFront {
       if (method === 'POST' && rest === 'methods') return this.#invoke(request, identity, body)
       if (rest === '' && (method === 'GET' || method === 'PATCH')) {
         this.#authorizeService(request)
-        const registered = this.#registered(identity)
+        const registered = this.options.identities.get(identity)
         if (method === 'PATCH') await this.options.patchDesired(registered, desiredPatch(body))
         return { status: 200, body: this.#twin(registered) }
       }
@@ -141,7 +141,7 @@ export class HttpsFront {
 
   async #invoke(request: IncomingMessage, identity: Identity, body: Body): Promise<Answer> {
     this.#authorizeService(request)
-    this.#registered(identity)
+    this.options.identities.get(identity)
     const { methodName, payload = null, responseTimeoutInSeconds = 30 } = body
     if (typeof methodName !== 'string' || methodName === '') throw new HubError(400004, 'methodName is missing')
     const seconds = Number(responseTimeoutInSeconds)
@@ -169,13 +169,6 @@ export class HttpsFront {
       connectionState: this.options.isConnected(registered) ? 'Connected' : 'Disconnected',
       properties: { desired: twin.desired, reported: twin.reported },
     }
-  }
-
-  /** @throws HubError 404001 */
-  #registered(identity: Identity): Registered {
-    const found = this.options.identities.find(clientIdOf(identity))
-    if (!found) throw new HubError(404001, `${clientIdOf(identity)} is not registered`)
-    return found
   }
 
   #authorizeDevice(request: IncomingMessage, identity: Identity): void {

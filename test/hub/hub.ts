@@ -63,7 +63,7 @@ export interface Hub extends AsyncDisposable {
   /**
    * A direct method as through the service API, without HTTP. An answer that is not JSON comes as text.
    *
-   * @throws HubError 404103 when nobody has subscribed, 504101 when no answer came in time (30 s by default)
+   * @throws HubError 404001 for an unknown identity, 404103 when nobody has subscribed, 504101 when no answer came in time (30 s by default)
    */
   invokeMethod(
     identity: Identity,
@@ -213,10 +213,11 @@ export async function startHub({ dir: givenDir, hostName = 'localhost' }: HubOpt
 
     async invokeMethod(identity, { methodName, payload = null, responseTimeoutInSeconds = 30 }) {
       const bytes = Buffer.from(JSON.stringify(payload))
-      const answer = await mqtt.methods.invoke(identity, methodName, bytes, responseTimeoutInSeconds * 1000)
+      const answer = await hub.invokeRaw(identity, methodName, bytes, responseTimeoutInSeconds * 1000)
       return { status: answer.status, payload: parsePayload(answer.payload) }
     },
-    invokeRaw(identity, methodName, payload, timeoutMs = 30_000) {
+    async invokeRaw(identity, methodName, payload, timeoutMs = 30_000) {
+      identities.get(identity)
       return mqtt.methods.invoke(identity, methodName, payload, timeoutMs)
     },
     patchDesired(identity, patch) {

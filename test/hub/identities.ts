@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Identity } from './events.js'
+import { HubError } from './hub-error.js'
 import { Twin } from './twin.js'
 
 export type Registered = {
@@ -38,10 +39,10 @@ export class Identities {
     return this.#all.get(clientId)
   }
 
-  /** @throws Error when nobody of that name is registered */
+  /** @throws HubError 404001 when nobody of that name is registered */
   get(identity: Identity): Registered {
     const found = this.find(clientIdOf(identity))
-    if (!found) throw new Error(`${clientIdOf(identity)} is not registered`)
+    if (!found) throw new HubError(404001, `${clientIdOf(identity)} is not registered`)
     return found
   }
 
