@@ -95,7 +95,11 @@ export class BlobStore {
 
   async close(): Promise<void> {
     await this.#proxy.close()
-    if (this.#starting) await (await this.#starting).worker.terminate()
+    // One that could not start has nothing to end, and whoever wanted it has heard why.
+    await this.#starting?.then(
+      ({ worker }) => worker.terminate(),
+      () => 0,
+    )
   }
 
   #sign(values: Parameters<typeof generateBlobSASQueryParameters>[0]): string {

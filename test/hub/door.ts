@@ -49,8 +49,8 @@ export class DeviceDoor implements Door {
         if (this.faults.strike('rstAtAccept')) return 'rst'
         return this.faults.get('silent') ? 'silent' : 'pass'
       },
-      opened: (connection, hub) => {
-        tell({ type: 'tcpOpened', deviceId, connection })
+      opened: connection => tell({ type: 'tcpOpened', deviceId, connection }),
+      joined: (connection, hub) => {
         hub.once('connect', () => {
           localPorts.set(connection, hub.localPort!)
           mqtt.expect(hub.localPort!, { deviceId, connection })

@@ -36,7 +36,7 @@ export interface Hub extends AsyncDisposable {
   readonly ports: Readonly<{ https: number; blob: number }>
   readonly serviceConnectionString: string
 
-  /** Registers a device and its modules, and opens the device's door. */
+  /** Registers a device and its modules, and opens the device's door; one that was deleted gets its old door. */
   addDevice(deviceId: string, options?: { moduleIds?: readonly string[] }): Promise<Door>
   door(deviceId: string): Door
   /**
@@ -167,6 +167,8 @@ export async function startHub({ dir: givenDir, hostName = 'localhost' }: HubOpt
         identities.add({ deviceId, moduleId })
         await mqtt.addIdentity({ deviceId, moduleId })
       }
+      const known = doors.get(deviceId)
+      if (known) return known
       const added = new DeviceDoor({
         deviceId,
         mqtt,

@@ -22,29 +22,34 @@ const lingerMs = 5_000
  */
 export class Pipe {
   #first: PipeEnd | null = null
+  readonly #over = new AbortController()
   readonly #flows: readonly Flow[]
 
   /** @param ended called once, when both sockets are closed */
   constructor(
     private readonly device: Socket,
     private readonly hub: Socket,
-    link: Link,
+    private readonly link: Link,
     ended: (end: PipeEnd) => void,
   ) {
     this.#flows = [new Flow(device, hub, link, 'holdTowardHub'), new Flow(hub, device, link, 'holdTowardDevice')]
     let open = 2
-    for (const [socket, other, name] of [[device, hub, 'device'] as const, [hub, device, 'hub'] as const]) {
+    const sides = [
+      { name: 'device', socket: device, other: hub, hold: 'holdTowardHub' },
+      { name: 'hub', socket: hub, other: device, hold: 'holdTowardDevice' },
+    ] as const
+    for (const { name, socket, other, hold } of sides) {
       socket.once('end', () => this.#note({ first: name, how: 'fin' }))
-      socket.on('error', () => {
-        this.#note({ first: name, how: 'rst' })
-        if (!other.destroyed) other.resetAndDestroy()
-      })
-      socket.once('close', () => {
+      socket.on('error', () => this.#note({ first: name, how: 'rst' }))
+      socket.once('close', failed => {
         this.#note({ first: name, how: 'fin' })
-        if (name === 'hub' && !device.destroyed) finish(device)
-        if (name === 'device') hub.destroy()
         open -= 1
-        if (open === 0) ended(this.#first!)
+        if (open > 0) {
+          void this.#passOn(failed ? 'rst' : 'fin', other, hold)
+        } else {
+          this.#over.abort()
+          ended(this.#first!)
+        }
       })
     }
   }
@@ -67,6 +72,16 @@ export class Pipe {
     for (const flow of this.#flows) flow.stop()
     this.device.destroy()
     this.hub.destroy()
+  }
+
+  /** One side is gone altogether. The other hears of it unless the link holds everything back. */
+  async #passOn(how: 'fin' | 'rst', other: Socket, hold: 'holdTowardHub' | 'holdTowardDevice'): Promise<void> {
+    while (this.link[hold] && !other.destroyed) {
+      await once(this.link, 'changed', { signal: this.#over.signal }).catch(ignoreAbort)
+    }
+    if (other.destroyed) return
+    if (how === 'rst') other.resetAndDestroy()
+    else finish(other)
   }
 
   #note(end: PipeEnd): void {

@@ -11,7 +11,9 @@ export type ProxyOptions = Readonly<{
   connect(): Socket
   /** Asked for each new connection. A silent one is held as it is until `release()`. */
   greeting?(): 'pass' | 'fin' | 'rst' | 'silent'
-  opened?(connection: number, hub: Socket): void
+  opened?(connection: number): void
+  /** The connection is passed on through this socket. */
+  joined?(connection: number, hub: Socket): void
   closed?(connection: number, end: PipeEnd): void
   /** Numbers the connections; shared between proxies so that a number is unique. */
   number?(): number
@@ -27,7 +29,8 @@ export class TcpProxy {
   readonly #pipes = new Set<Pipe>()
   /** Accepted and not passed on. */
   readonly #strays = new Set<Socket>()
-  readonly #silent = new Set<Socket>()
+  /** Those of them that are to be passed on once the door is healed, with their numbers. */
+  readonly #silent = new Map<Socket, number>()
 
   constructor(private readonly options: ProxyOptions) {
     this.link.setMaxListeners(0)
@@ -35,11 +38,6 @@ export class TcpProxy {
 
   get port(): number {
     return this.#port
-  }
-
-  /** Connections that are open now. */
-  get open(): number {
-    return this.#pipes.size
   }
 
   /** Opens, closes or deafens the port; open connections stay. The number stays too, once the kernel gave it. */
@@ -63,15 +61,23 @@ export class TcpProxy {
 
   /** @returns how many connections were cut */
   cut(how: 'fin' | 'rst'): number {
-    const { size } = this.#pipes
+    const open = this.#pipes.size + this.#silent.size
     for (const pipe of [...this.#pipes]) pipe.cut(how)
-    return size
+    for (const device of [...this.#silent.keys()]) {
+      this.#silent.delete(device)
+      if (how === 'rst') device.resetAndDestroy()
+      else finish(device)
+    }
+    return open
   }
 
   /** Lets the connections that were greeted with silence through. */
   release(): void {
-    for (const device of this.#silent) this.#join(device)
-    this.#silent.clear()
+    for (const [device, connection] of [...this.#silent]) {
+      this.#silent.delete(device)
+      this.#strays.delete(device)
+      this.#join(device, connection)
+    }
   }
 
   async close(): Promise<void> {
@@ -81,31 +87,37 @@ export class TcpProxy {
   }
 
   #accept(device: Socket): void {
-    const greeting = this.options.greeting?.() ?? 'pass'
-    if (greeting === 'pass') {
-      this.#join(device)
-      return
-    }
+    const { greeting, number, opened } = this.options
+    const connection = number?.() ?? ++this.#connections
+    const how = greeting?.() ?? 'pass'
+    opened?.(connection)
+    if (how === 'pass') this.#join(device, connection)
+    else this.#stray(device, connection, how)
+  }
+
+  #stray(device: Socket, connection: number, how: 'fin' | 'rst' | 'silent'): void {
     this.#strays.add(device)
-    device.once('close', () => {
-      this.#strays.delete(device)
-      this.#silent.delete(device)
-    })
     device.on('error', () => device.destroy())
-    if (greeting === 'silent') this.#silent.add(device)
-    else if (greeting === 'fin') finish(device)
+    device.once('close', () => {
+      // One that was silent and has been passed on is told of by its pipe.
+      if (!this.#strays.delete(device)) return
+      this.#silent.delete(device)
+      this.options.closed?.(connection, { first: 'door', how: how === 'rst' ? 'rst' : 'fin' })
+    })
+    if (how === 'silent') this.#silent.set(device, connection)
+    else if (how === 'fin') finish(device)
     else device.resetAndDestroy()
   }
 
-  #join(device: Socket): void {
-    const connection = this.options.number?.() ?? ++this.#connections
-    const hub = this.options.connect()
+  #join(device: Socket, connection: number): void {
+    const { connect, joined, closed } = this.options
+    const hub = connect()
     const pipe = new Pipe(device, hub, this.link, end => {
       this.#pipes.delete(pipe)
-      this.options.closed?.(connection, end)
+      closed?.(connection, end)
     })
     this.#pipes.add(pipe)
-    this.options.opened?.(connection, hub)
+    joined?.(connection, hub)
   }
 }
 

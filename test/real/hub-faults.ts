@@ -1,8 +1,10 @@
 /** Each fault of the local hub, as the wire shows it. */
 
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { type Door, type Fault, type Hub, startHub } from '../hub/hub.js'
+import { TcpProxy } from '../hub/proxy.js'
 import { connectRaw, type RawClient, rawClient } from '../support/raw-client.js'
 
 const hub: Hub = await startHub()
@@ -192,6 +194,48 @@ t.test('a black hole both ways swallows a FIN as well', async t => {
   await device.door.heal()
   await client.sees('closed')
   t.strictSame(client.seen, [...healthy, 'closeNotify', 'fin', 'closed'])
+})
+
+t.test('a black hole holds back an RST of the other side, too', async t => {
+  const upstream = createServer().listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  const { port } = upstream.address() as AddressInfo
+  const proxy = new TcpProxy({ connect: () => connect({ port, host: '127.0.0.1', allowHalfOpen: true }) })
+  await proxy.listen('open')
+  t.teardown(async () => {
+    upstream.close()
+    await proxy.close()
+  })
+  const joined = once(upstream, 'connection')
+  const device = connect(proxy.port, '127.0.0.1')
+  const ended = once(device, 'close').catch((error: NodeJS.ErrnoException) => error.code)
+  const [hubSide] = await joined
+  proxy.link.holdTowardDevice = true
+  proxy.link.emit('changed')
+  hubSide.resetAndDestroy()
+  device.write('noticed by whoever writes to it')
+  const waited = new Promise<string>(resolve => setTimeout(resolve, 300, 'nothing'))
+  t.equal(await Promise.race([ended, waited]), 'nothing')
+  proxy.link.holdTowardDevice = false
+  proxy.link.emit('changed')
+  t.equal(await ended, 'ECONNRESET')
+})
+
+t.test('connections that are greeted with a fault are counted like others', async t => {
+  const device = await makeDevice(t)
+  for (const kind of ['finAtAccept', 'rstAtAccept'] as const) {
+    await device.door.set({ kind, times: 1 })
+    const from = hub.log.at(-1)!.n + 1
+    device.dial()
+    const opened = await hub.waitFor(event => event.type === 'tcpOpened' && event.deviceId === device.deviceId, {
+      from,
+    })
+    const how = kind === 'finAtAccept' ? 'fin' : 'rst'
+    const closed = await hub.waitFor(event => event.type === 'tcpClosed' && event.deviceId === device.deviceId, {
+      from,
+    })
+    t.match(closed, { connection: opened.type === 'tcpOpened' && opened.connection, first: 'door', how })
+  }
 })
 
 t.test('a cut by FIN has no close_notify, a cut by RST is one', async t => {
