@@ -1,4 +1,5 @@
 /** What the ring promises, to those who write and to those who read. It knows bytes and nothing of Azure. */
+import type { Disk } from './disk.js'
 
 /**
  * - `kernel`: the promise resolves once the bytes were handed to the kernel, so `kill -9` cannot lose them.
@@ -14,7 +15,12 @@ export type RingOptions = Readonly<{
   /** 262,144 and more: all files of the directory together stay under it. */
   budgetBytes: number
   stamp: RingStamp
+  /** The real one where it is left out. */
+  disk?: Disk
 }>
+
+/** Why records are missing, as the ring itself says it. Callers' own gap records may know more reasons. */
+export type GapReason = 'overflow' | 'queue' | 'damage' | 'diskFull' | 'readOnly' | 'ioError'
 
 export interface RingWriter {
   /**
@@ -22,13 +28,20 @@ export interface RingWriter {
    *
    * Records are kept in the order of the calls. When the budget is reached the oldest whole segment goes,
    * and a gap record says how many records went with it. While the disk refuses (full, read-only, broken) records
-   * wait in memory, bounded; what did not fit is counted and becomes a gap record when it heals.
+   * wait in memory, at most 1 MiB and 2,000 of them, and the oldest go first; what went is counted and becomes
+   * a gap record when it heals.
    *
-   * @param json the record as the text of a JSON object without `seq`, at most 256 KiB; the ring never looks inside
+   * Never throws, never rejects, never waits for a disk to heal: it resolves to 0 when the record is not as safe as was asked.
+   * While the disk refuses that means "in memory, to be written under a number of its own once it heals". Otherwise the record
+   * was dropped: because more than 4 MiB or 10,000 records were waiting, because it cannot be a line, or because the ring is
+   * closed. Every drop but the last is counted in a gap record.
+   *
+   * @param json the record as the text of a JSON object without `seq`, on one line, at most 256 KiB in UTF-8 and at most
+   *   half the budget; the ring never looks inside
    */
   append(json: string, durability: Durability): Promise<number>
   readonly state: RingState
-  /** Hands everything to the kernel and syncs it. Later appends are refused. */
+  /** Hands everything to the kernel and syncs it, trying once more where the disk refused. Later appends are refused. */
   close(): Promise<void>
 }
 
@@ -41,11 +54,16 @@ export type RingState = Readonly<{
   lastSeq: number
   /** `memory` while the disk refuses. */
   mode: 'disk' | 'memory'
+  /** What the disk said, in memory mode only. */
+  refusal?: string
   /** Records that were dropped and of which no gap record could be written yet. */
   lostUnsaid: number
 }>
 
-/** What opening found and did; each is also written down as a gap where records were lost. */
+/**
+ * What opening found and did, one for each file. `lost` is how many records are gone by what was done or by what was found
+ * instead of a segment; those are also written down as a gap. Damage in the middle of a segment is left to its readers.
+ */
 export type RingRecovery = Readonly<{
   path: string
   action: 'kept' | 'cut' | 'quarantined' | 'deleted'
@@ -53,12 +71,18 @@ export type RingRecovery = Readonly<{
   lost: number
 }>
 
-/** A line that is sound, as its JSON text, or a stretch that is known to be missing. */
+/**
+ * A line that is sound, as its JSON text, or a stretch that is known to be missing and of which no gap record speaks.
+ * `segment` is the name of the file where the stretch should have been, or after it.
+ */
 export type RingItem =
   | Readonly<{ kind: 'record'; seq: number; json: string }>
   | Readonly<{ kind: 'gap'; fromSeq: number; toSeq: number; count: number; segment: string }>
 
-/** One line of `hubrec verify --json`. */
+/**
+ * One segment, as `hubrec verify --json` prints it. `torn`: it ends in the beginning of a line, and nothing is known to be lost.
+ * `damaged`: it holds what is no record. `lost`: records that are missing and of which no gap record speaks.
+ */
 export type RingHealth = Readonly<{
   path: string
   status: 'ok' | 'torn' | 'damaged'

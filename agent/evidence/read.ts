@@ -1,0 +1,203 @@
+/** The ring's lines as typed records, and what is asked of them again and again: a window, the episodes, how the last run ended. */
+import { followRing, type ReadOptions, readRing } from '../ring/read.js'
+import type { RingItem } from '../ring/ring.js'
+import type { Episode } from './episode.js'
+import { type InferredGap, type LogRecord, type RecordType, recordTypes, type Stamp } from './record.js'
+
+export type RecordFilter = Readonly<{
+  /** Wall time in ms since 1970, both included. */
+  since?: number
+  until?: number
+  /** Left out: all of them. */
+  types?: readonly RecordType[]
+  /** Records of this connection. Gaps come whatever the connection: what is missing may have been of this one. */
+  conn?: string
+}>
+
+/** With `follow` it goes on with what will be written, until the signal aborts. */
+export type RecordOptions = RecordFilter & ReadOptions & Readonly<{ follow?: boolean }>
+
+/**
+ * The records that pass the filter, oldest first, and the gaps a reader infers in their places.
+ *
+ * A line that is sound but is no record (its JSON cannot be parsed, or has another shape) becomes a gap too.
+ *
+ * @throws AgentError `RING_UNREADABLE` where the directory cannot be listed
+ */
+export async function* readRecords(dir: string, options: RecordOptions = {}): AsyncGenerator<LogRecord | InferredGap> {
+  const items = options.follow ? followRing(dir, { fromSeq: 1, ...options }) : readRing(dir, options)
+  for await (const record of typed(items)) if (passes(record, options)) yield record
+}
+
+/**
+ * The newest version of each episode that overlaps the window, ordered by when it started.
+ *
+ * @param window wall time in ms since 1970, both included
+ */
+export async function readEpisodes(
+  dir: string,
+  window: Pick<RecordFilter, 'since' | 'until'> & ReadOptions = {},
+): Promise<Episode[]> {
+  const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY, ...options } = window
+  const newest = new Map<string, Episode>()
+  for await (const record of readRecords(dir, { ...options, types: ['episode'] })) {
+    const episode = episodeOf(record)
+    if (episode) newest.set(episode.id, episode)
+  }
+  return [...newest.values()]
+    .filter(
+      ({ startedAt, endedAt }) => Date.parse(startedAt) <= until && (endedAt === null || Date.parse(endedAt) >= since),
+    )
+    .sort((a, b) => Date.parse(a.startedAt) - Date.parse(b.startedAt))
+}
+
+/** What the ring remembers of the runs before. */
+export type Memory = Readonly<{
+  /** Of any type, the newest; `null` in an empty ring. */
+  lastRecord: LogRecord | null
+  /** The `start` of the last run that is remembered. */
+  lastStart: LogRecord | null
+  /** The goodbye of that run: `null` when there was none, and then the run ended by a crash if it ever began. */
+  lastStop: LogRecord | null
+  /** The newest version of each episode whose newest version is open, at most one for each connection. */
+  openEpisodes: readonly Episode[]
+  /** The `accepted` of each session of the last run that no `closed` followed. */
+  openSessions: readonly LogRecord[]
+  /** The newest 16 `session` records of each connection, oldest first. */
+  sessions: readonly LogRecord[]
+  /** Greater than any incarnation's number. */
+  nextInc: number
+}>
+
+const sessionsKept = 16
+
+/** Reads the whole ring once, because an episode can have been open for as long as the ring goes back. */
+export async function readMemory(dir: string, options: ReadOptions = {}): Promise<Memory> {
+  let lastRecord: LogRecord | null = null
+  let lastStart: LogRecord | null = null
+  let lastStop: LogRecord | null = null
+  let nextInc = 1
+  const newestEpisode = new Map<string, Episode>()
+  const sessions = new Map<string | null, LogRecord[]>()
+  const accepted = new Map<string | null, LogRecord>()
+
+  for await (const record of readRecords(dir, options)) {
+    if (!('seq' in record)) continue
+    lastRecord = record
+    nextInc = Math.max(nextInc, (record.inc ?? 0) + 1)
+    if (record.type === 'start') {
+      lastStart = record
+      lastStop = null
+      accepted.clear()
+    } else if (record.type === 'wire') {
+      const { type, attempt } = record.data
+      if (type === 'accepted') accepted.set(record.conn, record)
+      if (type === 'closed' && accepted.get(record.conn)?.data.attempt === attempt) accepted.delete(record.conn)
+    } else if (record.type === 'stop') lastStop = record
+    else if (record.type === 'session') {
+      const ofConnection = sessions.get(record.conn) ?? []
+      sessions.set(record.conn, [...ofConnection, record].slice(-sessionsKept))
+    } else if (record.type === 'episode') {
+      const episode = episodeOf(record)
+      // A connection has one episode at a time: what a newer one finds open was never closed in writing.
+      if (episode) newestEpisode.set(episode.conn, episode)
+    }
+  }
+  return {
+    lastRecord,
+    lastStart,
+    lastStop,
+    openEpisodes: [...newestEpisode.values()].filter(({ state }) => state === 'open'),
+    openSessions: [...accepted.values()],
+    sessions: [...sessions.values()].flat().sort((a, b) => a.seq - b.seq),
+    nextInc,
+  }
+}
+
+/** Each gap gets the stamp of the record before it, or after it at the very beginning. */
+async function* typed(items: AsyncIterable<RingItem>): AsyncGenerator<LogRecord | InferredGap> {
+  let before: Stamp | null = null
+  let waiting: Numbers[] = []
+  for await (const item of items) {
+    const record = item.kind === 'record' ? parseRecord(item.json) : null
+    if (record) {
+      for (const numbers of waiting) yield inferredGap(numbers, record)
+      waiting = []
+      before = record
+      yield record
+      continue
+    }
+    const numbers = item.kind === 'gap' ? item : { fromSeq: item.seq, toSeq: item.seq, count: 1 }
+    if (before) yield inferredGap(numbers, before)
+    else waiting.push(numbers)
+  }
+  for (const numbers of waiting) yield inferredGap(numbers, unknownTime)
+}
+
+type Numbers = Readonly<{ fromSeq: number; toSeq: number; count: number }>
+
+/** A ring that holds nothing but damage tells no time. */
+const unknownTime: Stamp = { at: '1970-01-01T00:00:00.000Z', bootId: '', monoMs: 0 }
+
+const inferredGap = ({ fromSeq, toSeq, count }: Numbers, { at, bootId, monoMs }: Stamp): InferredGap => ({
+  at,
+  bootId,
+  monoMs,
+  level: 40,
+  type: 'gap',
+  conn: null,
+  inc: null,
+  data: { reason: 'damage', count, fromSeq, toSeq },
+})
+
+function passes(record: LogRecord | InferredGap, { since, until, types, conn }: RecordFilter): boolean {
+  if (types && !types.includes(record.type)) return false
+  if (conn !== undefined && record.conn !== conn && record.type !== 'gap') return false
+  const atMs = Date.parse(record.at)
+  return (since === undefined || atMs >= since) && (until === undefined || atMs <= until)
+}
+
+const knownTypes: ReadonlySet<unknown> = new Set(recordTypes)
+
+function parseRecord(json: string): LogRecord | null {
+  const value = parse(json)
+  if (!isObject(value)) return null
+  const { seq, at, bootId, monoMs, level, type, conn, inc, data } = value
+  const isRecord =
+    Number.isSafeInteger(seq) &&
+    typeof at === 'string' &&
+    !Number.isNaN(Date.parse(at)) &&
+    typeof bootId === 'string' &&
+    typeof monoMs === 'number' &&
+    typeof level === 'number' &&
+    knownTypes.has(type) &&
+    (conn === null || typeof conn === 'string') &&
+    (inc === null || Number.isSafeInteger(inc)) &&
+    isObject(data)
+  return isRecord ? (value as unknown as LogRecord) : null
+}
+
+/** What a reader relies on to order and choose episodes; the rest is handed through as it was written. */
+function episodeOf({ data }: LogRecord | InferredGap): Episode | null {
+  const { id, conn, state, startedAt, endedAt } = data
+  const isEpisode =
+    typeof id === 'string' &&
+    typeof conn === 'string' &&
+    (state === 'open' || state === 'closed') &&
+    isTime(startedAt) &&
+    (endedAt === null || isTime(endedAt))
+  return isEpisode ? (data as unknown as Episode) : null
+}
+
+const isTime = (x: unknown): boolean => typeof x === 'string' && !Number.isNaN(Date.parse(x))
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // Not a record, and the caller says so by a gap.
+    return null
+  }
+}
+
+const isObject = (x: unknown): x is Record<string, unknown> => typeof x === 'object' && x !== null && !Array.isArray(x)

@@ -1,0 +1,285 @@
+/**
+ * Reading a ring: beside its writer, after the writer's death, from a copy. Nothing is ever changed.
+ *
+ * Records come in the order of their numbers, so whatever is missing shows as a jump, and a gap record of the writer's that
+ * speaks of those numbers is all there is to say about it. A jump that no record explains becomes a gap in its place.
+ */
+import { watch } from 'node:fs'
+import { join } from 'node:path'
+import { AgentError } from '../errors.js'
+import { codeOf, type Disk, realDisk } from './disk.js'
+import { explained, readGap, type Span, without } from './gap.js'
+import type { RingItem } from './ring.js'
+import { type Scanned, scanSegment } from './scan.js'
+import { readName, type SegmentName, segmentOrder } from './segment.js'
+
+export type ReadOptions = Readonly<{
+  /** Nothing below it comes. Left out: `readRing` begins at the oldest, `followRing` after the newest. */
+  fromSeq?: number
+  signal?: AbortSignal
+  /** The real one where it is left out. */
+  disk?: Disk
+}>
+
+/**
+ * What is in the ring, oldest first, including what is written while it is read.
+ *
+ * @throws AgentError `RING_UNREADABLE` where the directory cannot be listed; the signal's reason when it aborts
+ */
+export async function* readRing(dir: string, options: ReadOptions = {}): AsyncGenerator<RingItem> {
+  const { fromSeq = 1, signal, disk = realDisk } = options
+  const walk = new Walk(dir, disk, fromSeq)
+  for await (const items of walk.toTheEnd()) {
+    signal?.throwIfAborted()
+    yield* items
+  }
+  yield* walk.unfinished()
+}
+
+const followPollMs = 1_000
+const followPollUnwatchedMs = 150
+
+/**
+ * What is written from now on, within 200 ms, or from a number on, whether it is there already or will come.
+ * It ends when the signal aborts.
+ *
+ * @throws AgentError `RING_UNREADABLE` where the directory cannot be listed
+ */
+export async function* followRing(dir: string, options: ReadOptions = {}): AsyncGenerator<RingItem> {
+  const { signal, disk = realDisk } = options
+  const changes = new Changes(dir, signal)
+  try {
+    const fromSeq = options.fromSeq ?? ((await lastRecords(dir, 1, disk))[0]?.seq ?? 0) + 1
+    const walk = new Walk(dir, disk, fromSeq)
+    while (!signal?.aborted) {
+      const change = changes.next()
+      for await (const items of walk.toTheEnd()) {
+        if (signal?.aborted) return
+        yield* items
+      }
+      await change
+    }
+  } finally {
+    changes.close()
+  }
+}
+
+export type NumberedRecord = Readonly<{ seq: number; json: string }>
+
+/** The newest records, oldest first, read from the end: what is before them is not looked at. */
+export async function lastRecords(dir: string, count: number, disk: Disk = realDisk): Promise<NumberedRecord[]> {
+  const segments = await listSegments(disk, dir)
+  let newest: NumberedRecord[] = []
+  for (const segment of segments.reverse()) {
+    if (newest.length >= count) break
+    const before = newest[0]?.seq ?? Number.POSITIVE_INFINITY
+    let inSegment: NumberedRecord[] = []
+    for await (const items of scanned(disk, dir, segment)) {
+      for (const item of items) {
+        if (item.kind !== 'line' || item.seq >= before || item.seq <= (inSegment.at(-1)?.seq ?? 0)) continue
+        inSegment.push({ seq: item.seq, json: item.json.toString() })
+      }
+      if (inSegment.length > 2 * count) inSegment = inSegment.slice(-count)
+    }
+    newest = [...inSegment, ...newest].slice(-count)
+  }
+  return newest
+}
+
+/** @throws AgentError `RING_UNREADABLE` */
+export async function listSegments(disk: Disk, dir: string): Promise<SegmentName[]> {
+  try {
+    const names = (await disk.list(dir)).map(({ name }) => readName(name))
+    return names.filter(name => name.kind === 'segment').sort(segmentOrder)
+  } catch (cause) {
+    throw new AgentError('RING_UNREADABLE', `${dir} cannot be listed (${codeOf(cause)})`, [], { cause })
+  }
+}
+
+/** A segment that is gone has nothing in it; one that the medium will not give back ends in a stretch that is no record. */
+export async function* scanned(
+  disk: Disk,
+  dir: string,
+  { name, sealed }: SegmentName,
+  from = 0,
+): AsyncGenerator<readonly Scanned[]> {
+  try {
+    yield* scanSegment(disk, join(dir, name), sealed, from)
+  } catch (error) {
+    if (codeOf(error) === '') throw error
+    if (codeOf(error) !== 'ENOENT') yield [{ kind: 'bad', bytes: 0, lineEnds: 1, refusal: codeOf(error) }]
+  }
+}
+
+/** A place in the ring, from where it can be read to the end again and again. */
+class Walk {
+  readonly #dir: string
+  readonly #disk: Disk
+  readonly #fromSeq: number
+  readonly #explanations: Explanations
+  #segment: SegmentName | null = null
+  /** Where the last line that was seen ends, in a text segment. */
+  #offset = 0
+  /** The number that comes next if nothing is missing. */
+  #expected = 1
+  /** Since the last sound line: how many records there may have been in what is no record. */
+  #badLineEnds = 0
+
+  constructor(dir: string, disk: Disk, fromSeq: number) {
+    this.#dir = dir
+    this.#disk = disk
+    this.#fromSeq = fromSeq
+    this.#explanations = new Explanations(dir, disk)
+  }
+
+  async *toTheEnd(): AsyncGenerator<readonly RingItem[]> {
+    let segments = await listSegments(this.#disk, this.#dir)
+    for (;;) {
+      const current = this.#current(segments)
+      if (!current) return
+      yield await this.#enter(current)
+      // Once it has a successor nothing more is written to it. Only what was listed before the reading proves that.
+      const next = segments.find(({ firstSeq }) => firstSeq > current.firstSeq)
+      yield* this.#readOn(current)
+      if (next) yield await this.#enter(next)
+      else {
+        segments = await listSegments(this.#disk, this.#dir)
+        if (!segments.some(({ firstSeq }) => firstSeq > current.firstSeq)) return
+      }
+    }
+  }
+
+  /** The segment we are in, or the next if it is gone. At first, the one that holds `fromSeq`. */
+  #current(segments: readonly SegmentName[]): SegmentName | undefined {
+    if (this.#segment) {
+      const { firstSeq } = this.#segment
+      return segments.find(segment => segment.firstSeq >= firstSeq)
+    }
+    const start = segments.findLast(({ firstSeq }) => firstSeq <= this.#fromSeq)?.firstSeq ?? 0
+    const segment = segments.find(({ firstSeq }) => firstSeq >= start)
+    if (segment && segment !== segments[0]) this.#expected = segment.firstSeq
+    return segment
+  }
+
+  /** A segment says by its name with which number it begins, so what is missing before it is known without a line. */
+  async #enter(segment: SegmentName): Promise<readonly RingItem[]> {
+    if (segment.name === this.#segment?.name) return []
+    const damaged = this.#segment && this.#badLineEnds > 0 ? this.#segment.name : segment.name
+    this.#segment = segment
+    this.#offset = 0
+    this.#badLineEnds = 0
+    return this.#missing(segment.firstSeq, damaged)
+  }
+
+  async *#readOn(segment: SegmentName): AsyncGenerator<readonly RingItem[]> {
+    this.#badLineEnds = 0
+    for await (const items of scanned(this.#disk, this.#dir, segment, this.#offset)) {
+      const found: RingItem[] = []
+      for (const item of items) {
+        if (item.kind === 'bad') this.#badLineEnds += item.lineEnds
+        if (item.kind !== 'line') continue
+        if (!segment.sealed) this.#offset = item.end
+        this.#badLineEnds = 0
+        if (item.seq < this.#expected) continue
+        if (item.seq > this.#expected) found.push(...(await this.#missing(item.seq, segment.name)))
+        this.#expected = item.seq + 1
+        if (item.seq >= this.#fromSeq) found.push({ kind: 'record', seq: item.seq, json: item.json.toString() })
+      }
+      yield found
+    }
+  }
+
+  async #missing(nextSeq: number, segment: string): Promise<RingItem[]> {
+    const span = { fromSeq: Math.max(this.#expected, this.#fromSeq), toSeq: nextSeq - 1 }
+    this.#expected = Math.max(this.#expected, nextSeq)
+    if (span.fromSeq > span.toSeq) return []
+    const left = await this.#explanations.lackingFor(span)
+    return left.map(({ fromSeq, toSeq }) => ({ kind: 'gap', fromSeq, toSeq, count: toSeq - fromSeq + 1, segment }))
+  }
+
+  /** What is no record at the very end of the ring: no number after it tells how much is missing, only its line ends do. */
+  unfinished(): RingItem[] {
+    const fromSeq = this.#expected
+    const toSeq = fromSeq + this.#badLineEnds - 1
+    if (this.#badLineEnds === 0 || !this.#segment || toSeq < this.#fromSeq) return []
+    return [{ kind: 'gap', fromSeq, toSeq, count: this.#badLineEnds, segment: this.#segment.name }]
+  }
+}
+
+/** The writer's gap records, searched only when something is missing: they stand after what they speak of. */
+export class Explanations {
+  readonly #dir: string
+  readonly #disk: Disk
+  #spans: Span[] = []
+  #oldestSeq = 0
+
+  constructor(dir: string, disk: Disk) {
+    this.#dir = dir
+    this.#disk = disk
+  }
+
+  /** @returns what of the span no gap record speaks of */
+  async lackingFor(span: Span): Promise<Span[]> {
+    const known = without(span, this.#spans)
+    if (known.length === 0) return []
+    const segments = await listSegments(this.#disk, this.#dir)
+    const oldestSeq = segments[0]?.firstSeq ?? 0
+    // What speaks of an overflow comes with it; so as long as the oldest is the same there is nothing new.
+    if (this.#oldestSeq === oldestSeq) return known
+    this.#spans = []
+    for (const segment of segments.reverse()) {
+      for await (const items of scanned(this.#disk, this.#dir, segment)) {
+        for (const item of items) {
+          const gap = item.kind === 'line' ? readGap(item.json) : null
+          if (gap) this.#spans.push(explained(gap))
+        }
+      }
+      // The newest mostly say it all, and then the rest need not be read.
+      if (without(span, this.#spans).length === 0) return []
+    }
+    this.#oldestSeq = oldestSeq
+    return without(span, this.#spans)
+  }
+}
+
+/** Tells that something in a directory has changed, or may have: watching can fail, and some file systems never tell. */
+class Changes {
+  #wake: () => void = () => {}
+  #pollMs = followPollMs
+  readonly #close: () => void
+
+  constructor(dir: string, signal: AbortSignal | undefined) {
+    const onChange = () => this.#wake()
+    signal?.addEventListener('abort', onChange)
+    try {
+      const watcher = watch(dir, onChange)
+      watcher.on('error', () => {
+        this.#pollMs = followPollUnwatchedMs
+      })
+      this.#close = () => {
+        watcher.close()
+        signal?.removeEventListener('abort', onChange)
+      }
+    } catch {
+      // No watches left on this host, or none for this file system: looking more often does the same.
+      this.#pollMs = followPollUnwatchedMs
+      this.#close = () => signal?.removeEventListener('abort', onChange)
+    }
+  }
+
+  /** Resolves at the first change after the call, or when it is time to look anyway. */
+  next(): Promise<void> {
+    return new Promise(resolve => {
+      const timer = setTimeout(resolve, this.#pollMs)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  close(): void {
+    this.#wake()
+    this.#close()
+  }
+}

@@ -1,0 +1,216 @@
+/** The one who writes: what waits, when it is handed over, who is told, and memory while the disk refuses. */
+import { codeOf, type Disk } from './disk.js'
+import { Queue, type Queued } from './queue.js'
+import type { Durability, GapReason, RingOptions, RingRecovery, RingState, RingWriter } from './ring.js'
+import { batchBytesMax, Store, type Told } from './store.js'
+
+/** A record reaches the kernel 20 ms after its append at the latest; the rest is for timers that are late. */
+const handOverAfterMs = 15
+const syncEveryMs = 5_000
+const healEveryMs = 2_000
+
+/** What may wait while the disk is slow, and what while it refuses. */
+const queueLimit = { bytes: 4 * 1024 * 1024, records: 10_000 }
+const memoryLimit = { bytes: 1024 * 1024, records: 2_000 }
+
+export class Writer implements RingWriter {
+  readonly #store: Store
+  readonly #budgetBytes: number
+  readonly #queue = new Queue()
+
+  #mode: 'disk' | 'memory' = 'disk'
+  /** Why the disk refused last, in a gap record's word and in its own. */
+  #reason: GapReason = 'ioError'
+  #refusal = ''
+  #closed = false
+
+  /** One thing at a time touches the store; this is the end of the line. */
+  #work: Promise<void> = Promise.resolve()
+  #awaitingSync: { seq: number; answer: (seq: number) => void }[] = []
+  #syncedTo = 0
+  #urgent = false
+  #handOver: NodeJS.Timeout | null = null
+  #heal: NodeJS.Timeout | null = null
+  #syncTimer: NodeJS.Timeout | null = null
+
+  constructor(options: RingOptions, disk: Disk) {
+    this.#budgetBytes = options.budgetBytes
+    this.#store = new Store(options, disk, {
+      synced: toSeq => this.#answerSynced(toSeq),
+      syncFailed: () => this.#answerUnsynced(),
+    })
+  }
+
+  /** Looks, recovers and goes to work, or to memory where the disk refuses. */
+  async start(): Promise<{ recovery: readonly RingRecovery[]; lastRecord: string | null }> {
+    const told: Told = { recovery: [], lastRecord: null }
+    await this.#exclusively(async () => {
+      this.#queue.prepend(await this.#store.open(told))
+      await this.#drain()
+    })
+    this.#syncTimer = setInterval(() => void this.#exclusively(() => this.#syncRegularly()), syncEveryMs).unref()
+    return told
+  }
+
+  append(json: string, durability: Durability): Promise<number> {
+    if (this.#closed) return nothing
+    const bytes = Buffer.byteLength(json)
+    const isFit = bytes <= this.#store.recordBytesMax && isOneLine(json)
+    if (isFit && this.#mode === 'memory') {
+      this.#queue.add({ kind: 'record', json, bytes, durability, answer: null })
+      this.#queue.shrink(memoryLimit, this.#reason)
+      return nothing
+    }
+    if (!isFit || !this.#queue.hasRoom(bytes, queueLimit)) {
+      this.#queue.refuse('queue')
+      this.#wake(false)
+      return nothing
+    }
+    return new Promise(answer => {
+      this.#queue.add({ kind: 'record', json, bytes, durability, answer })
+      this.#wake(durability === 'disk' || this.#queue.bytes > batchBytesMax)
+    })
+  }
+
+  get state(): RingState {
+    return {
+      ...this.#store.size,
+      budgetBytes: this.#budgetBytes,
+      mode: this.#mode,
+      lostUnsaid: this.#queue.lostUnsaid,
+      ...(this.#mode === 'memory' ? { refusal: this.#refusal } : {}),
+    }
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true
+      for (const timer of [this.#handOver, this.#heal, this.#syncTimer]) clearTimeout(timer ?? undefined)
+      void this.#exclusively(async () => {
+        if (this.#mode === 'memory') await this.#tryAgain()
+        await this.#drain()
+        await this.#store.finish()
+      })
+      void this.#exclusively(async () => {
+        await this.#store.letGo()
+        this.#answerUnsynced()
+      })
+    }
+    await this.#work
+  }
+
+  #wake(now: boolean): void {
+    if (now && !this.#urgent) {
+      this.#urgent = true
+      // Not at once: what is appended in the same turn goes with the same write.
+      setImmediate(() => this.#handOverNow())
+    } else if (!now && !this.#handOver && !this.#urgent) {
+      this.#handOver = setTimeout(() => this.#handOverNow(), handOverAfterMs)
+    }
+  }
+
+  #handOverNow(): void {
+    clearTimeout(this.#handOver ?? undefined)
+    this.#handOver = null
+    this.#urgent = false
+    void this.#exclusively(() => this.#drain())
+  }
+
+  #exclusively(task: () => Promise<void>): Promise<void> {
+    this.#work = this.#work.then(task).catch((error: unknown) => this.#refused(error))
+    return this.#work
+  }
+
+  async #drain(): Promise<void> {
+    let due = this.#queue.entries.length
+    while (due > 0 && this.#mode === 'disk') {
+      due -= await this.#writeBatch(this.#queue.entries[0]!)
+      // What came meanwhile has a timer of its own, unless somebody waits for the device or there is much.
+      if (due <= 0 && (this.#urgent || this.#queue.bytes > batchBytesMax)) due = this.#queue.entries.length
+    }
+  }
+
+  /** @returns how many entries it took from the queue */
+  async #writeBatch(first: Queued): Promise<number> {
+    await this.#store.makeRoomFor(first)
+    // No wait from here to `take`: a record that is in the batch must not be dropped from the queue.
+    const batch = this.#store.compose(this.#queue.entries)
+    this.#queue.take(batch.entries.length)
+    const { count, firstSeq, failure } = await this.#store.write(batch)
+
+    batch.entries.slice(0, count).forEach((entry, index) => {
+      this.#queue.settle(entry)
+      if (entry.kind === 'gap' || !entry.answer) return
+      const seq = firstSeq + index
+      if (entry.durability === 'kernel' || seq <= this.#syncedTo) entry.answer(seq)
+      else this.#awaitingSync.push({ seq, answer: entry.answer })
+    })
+    if (this.#awaitingSync.length > 0) this.#syncInBackground()
+    if (failure === null) return count
+    this.#queue.putBack(batch.entries.slice(count))
+    throw failure
+  }
+
+  /** The disk has said no: everybody is told, and from now on memory keeps what it can. */
+  #refused(error: unknown): void {
+    this.#mode = 'memory'
+    this.#reason = reasonOf(error)
+    this.#refusal = error instanceof Error ? error.message : String(error)
+    this.#queue.answerAll()
+    this.#queue.shrink(memoryLimit, this.#reason)
+    if (this.#closed || this.#heal) return
+    this.#heal = setTimeout(() => {
+      this.#heal = null
+      void this.#exclusively(() => this.#tryAgain())
+    }, healEveryMs).unref()
+  }
+
+  async #tryAgain(): Promise<void> {
+    this.#queue.prepend(await this.#store.heal())
+    for (let first = this.#queue.entries[0]; first; first = this.#queue.entries[0]) await this.#writeBatch(first)
+    this.#mode = 'disk'
+  }
+
+  async #syncRegularly(): Promise<void> {
+    if (this.#mode === 'memory' || !this.#store.dirty) return
+    this.#syncInBackground()
+    if (!(await this.#store.isDeleted())) return
+    this.#queue.prepend(await this.#store.heal())
+    await this.#drain()
+  }
+
+  /** Beside the writing, so that records on their way to the kernel do not wait for the device. */
+  #syncInBackground(): void {
+    if (this.#store.syncing || !this.#store.dirty) return
+    this.#store.sync().then(
+      () => {
+        if (this.#awaitingSync.length > 0) this.#syncInBackground()
+      },
+      (error: unknown) => this.#refused(error),
+    )
+  }
+
+  #answerSynced(toSeq: number): void {
+    this.#syncedTo = toSeq
+    const waiting = this.#awaitingSync
+    this.#awaitingSync = waiting.filter(({ seq }) => seq > toSeq)
+    for (const { seq, answer } of waiting) if (seq <= toSeq) answer(seq)
+  }
+
+  #answerUnsynced(): void {
+    for (const { answer } of this.#awaitingSync.splice(0)) answer(0)
+  }
+}
+
+const nothing: Promise<number> = Promise.resolve(0)
+
+/** `JSON.stringify` never makes anything else; a line break or a NUL would break the format. */
+const isOneLine = (json: string): boolean =>
+  json.startsWith('{') && json.endsWith('}') && !json.includes('\n') && !json.includes('\0')
+
+function reasonOf(error: unknown): GapReason {
+  const code = codeOf(error)
+  if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code)) return 'diskFull'
+  if (['EROFS', 'EACCES', 'EPERM'].includes(code)) return 'readOnly'
+  return 'ioError'
+}

@@ -1,0 +1,57 @@
+import t from 'tap'
+import { explained, gapJson, readGap, sizeOf, without } from '../../agent/ring/gap.js'
+import { withSeq } from '../../agent/ring/line.js'
+import { stamp } from '../support/ring-records.js'
+
+t.test('a gap record says how many are missing, why, and which numbers they had', async t => {
+  t.equal(
+    withSeq(9, gapJson(stamp, { reason: 'overflow', count: 3, fromSeq: 1, toSeq: 3 })),
+    '{"seq":9,"at":"2026-11-22T10:00:00.000Z","bootId":"boot-1","monoMs":1000,"level":40,"type":"gap",' +
+      '"conn":null,"inc":null,"data":{"reason":"overflow","count":3,"fromSeq":1,"toSeq":3}}',
+  )
+})
+
+t.test('only a gap record that knows numbers explains what is missing', async t => {
+  const read = (json: string) => readGap(Buffer.from(json))
+  const gap = (data: object) => JSON.stringify({ seq: 9, type: 'gap', data })
+  t.strictSame(read(gap({ reason: 'damage', count: 2, fromSeq: 5, toSeq: 6 })), {
+    reason: 'damage',
+    fromSeq: 5,
+    toSeq: 6,
+  })
+  t.equal(read(gap({ reason: 'queue', count: 2, fromSeq: null, toSeq: null })), null)
+  t.equal(read(gap({ reason: 'library', count: 2, fromSeq: 5, toSeq: 6 })), null, 'numbers of somebody else')
+  t.equal(read('{"seq":9,"type":"log","data":{"type":"gap","reason":"damage","fromSeq":5,"toSeq":6}}'), null)
+  t.equal(read('{"seq":9,"type":"log","data":{"text":"\\"type\\":\\"gap\\""}}'), null)
+  t.equal(read('{"type":"gap"'), null)
+})
+
+t.test('the oldest go first, so an overflow speaks for everything before it', async t => {
+  t.strictSame(explained({ reason: 'overflow', fromSeq: 50, toSeq: 60 }), { fromSeq: 1, toSeq: 60 })
+  t.strictSame(explained({ reason: 'damage', fromSeq: 50, toSeq: 60 }), { fromSeq: 50, toSeq: 60 })
+})
+
+t.test('what is explained is taken out of what is missing', async t => {
+  const span = { fromSeq: 10, toSeq: 20 }
+  t.strictSame(without(span, []), [span])
+  t.strictSame(
+    without(span, [
+      { fromSeq: 1, toSeq: 9 },
+      { fromSeq: 21, toSeq: 30 },
+    ]),
+    [span],
+  )
+  t.strictSame(without(span, [{ fromSeq: 1, toSeq: 30 }]), [])
+  t.strictSame(
+    without(span, [
+      { fromSeq: 15, toSeq: 16 },
+      { fromSeq: 8, toSeq: 11 },
+      { fromSeq: 16, toSeq: 17 },
+    ]),
+    [
+      { fromSeq: 12, toSeq: 14 },
+      { fromSeq: 18, toSeq: 20 },
+    ],
+  )
+  t.equal(sizeOf(without(span, [{ fromSeq: 12, toSeq: 12 }])), 10)
+})
