@@ -3,7 +3,7 @@
 import { connect } from 'node:net'
 import type { Tell } from './events.js'
 import { type Fault, Faults } from './faults.js'
-import type { MqttFront } from './mqtt-front.js'
+import type { Listeners } from './listeners.js'
 import { type Listening, TcpProxy } from './proxy.js'
 
 export interface Door {
@@ -22,7 +22,7 @@ export interface Door {
 
 export type DoorOptions = Readonly<{
   deviceId: string
-  mqtt: MqttFront
+  listeners: Listeners
   tell: Tell
   /** Numbers the connections of the whole hub. */
   number(): number
@@ -36,12 +36,12 @@ export class DeviceDoor implements Door {
   #changing: Promise<unknown> = Promise.resolve()
 
   constructor(private readonly options: DoorOptions) {
-    const { deviceId, mqtt, tell, number } = options
+    const { deviceId, listeners, tell, number } = options
     const localPorts = new Map<number, number>()
     this.#proxy = new TcpProxy({
       number,
       connect: () => {
-        const port = mqtt.port(this.faults.get('certificate')?.certificate ?? 'good')
+        const port = listeners.port(this.faults.get('certificate')?.certificate ?? 'good')
         return connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
       },
       greeting: () => {
@@ -53,11 +53,11 @@ export class DeviceDoor implements Door {
       joined: (connection, hub) => {
         hub.once('connect', () => {
           localPorts.set(connection, hub.localPort!)
-          mqtt.expect(hub.localPort!, { deviceId, connection })
+          listeners.expect(hub.localPort!, { deviceId, connection })
         })
       },
       closed: (connection, end) => {
-        mqtt.forget(localPorts.get(connection) ?? 0)
+        listeners.forget(localPorts.get(connection) ?? 0)
         localPorts.delete(connection)
         tell({ type: 'tcpClosed', deviceId, connection, ...end })
       },
@@ -79,8 +79,8 @@ export class DeviceDoor implements Door {
 
   set(fault: Fault): Promise<void> {
     return this.#change(async () => {
-      const { deviceId, mqtt, tell, misbehave } = this.options
-      if (fault.kind === 'certificate') await mqtt.listen(fault.certificate)
+      const { deviceId, listeners, tell, misbehave } = this.options
+      if (fault.kind === 'certificate') await listeners.open(fault.certificate)
       this.faults.set(fault)
       await this.#proxy.listen(this.#listening())
       this.#adjustLink()

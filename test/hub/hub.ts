@@ -11,8 +11,9 @@ import { EventLog, type HubEvent, type Identity } from './events.js'
 import { type BlobFault, Faults } from './faults.js'
 import { HttpsFront, parsePayload } from './https-front.js'
 import { Identities, makeKey } from './identities.js'
-import { MqttFront, resourceOf } from './mqtt-front.js'
+import { MqttFront } from './mqtt-front.js'
 import { signSas } from './sas.js'
+import { resourceOf } from './sign-in.js'
 import { type Upload, Uploads } from './uploads.js'
 
 export type { Door } from './door.js'
@@ -117,7 +118,7 @@ export async function startHub({ dir: givenDir, hostName = 'localhost' }: HubOpt
   let connections = 0
 
   const mqtt = new MqttFront({ hostName, authority, identities, faultsOf, tell })
-  await mqtt.listen('good')
+  await mqtt.listeners.open('good')
   const blobs = new BlobStore(join(dir, 'azurite'), authority, tell)
   await blobs.open()
   const uploads = new Uploads(tell)
@@ -171,7 +172,7 @@ export async function startHub({ dir: givenDir, hostName = 'localhost' }: HubOpt
       if (known) return known
       const added = new DeviceDoor({
         deviceId,
-        mqtt,
+        listeners: mqtt.listeners,
         tell,
         number: () => ++connections,
         misbehave: kind => {

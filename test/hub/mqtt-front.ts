@@ -1,23 +1,23 @@
 /**
- * The hub's MQTT side: TLS listeners, the check of each CONNECT, and a broker for each identity.
+ * The hub's MQTT side: who is let in, and a broker for each identity.
  *
  * IoT Hub passes no messages between devices, so each identity has a small broker of its own, with one client at most:
  * sessions, subscriptions, take-over, keepalive and acknowledgements are the broker's.
  */
 
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import { createServer, type Server, type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import { Aedes, type AedesPublishPacket } from 'aedes'
 import type { IConnectPacket } from 'mqtt-packet'
-import type { Authority, CertificateKind } from './certificates.js'
-import { parsePublication, parseUserName } from './dialect.js'
+import type { Authority } from './certificates.js'
+import { parsePublication } from './dialect.js'
 import type { Identity, SessionEnd, Tell } from './events.js'
 import type { Faults } from './faults.js'
 import { clientIdOf, type Identities, type Registered } from './identities.js'
+import { Listeners, type Origin } from './listeners.js'
 import { Methods } from './methods.js'
 import { type Admission, MqttConnection } from './mqtt-connection.js'
-import { bareHost, clockGraceMs, faultOfSas, parseSas, sameResource } from './sas.js'
+import { clockGraceMs } from './sas.js'
+import { checkSignIn } from './sign-in.js'
 import { isObject } from './twin.js'
 
 export type MqttFrontOptions = Readonly<{
@@ -42,50 +42,15 @@ const timerLimitMs = 2 ** 31 - 1
 
 export class MqttFront {
   readonly methods: Methods
-  readonly #servers = new Map<CertificateKind, { server: Server; port: number }>()
+  readonly listeners: Listeners
   readonly #sessions = new Map<string, Session>()
   readonly #connections = new Set<MqttConnection>()
   readonly #expiries = new Map<MqttConnection, NodeJS.Timeout>()
-  /** By the port that the door's own socket has, which is how a connection is known behind it. */
-  readonly #origins = new Map<number, { deviceId: string; connection: number }>()
 
   constructor(private readonly options: MqttFrontOptions) {
-    this.methods = new Methods((identity, topic, payload) => this.#publish(identity, topic, payload), options.tell)
-  }
-
-  /** @returns the port of the listener that shows this certificate, which is opened at first need */
-  async listen(kind: CertificateKind): Promise<number> {
-    const known = this.#servers.get(kind)
-    if (known) return known.port
-    const { cert, key } = await this.options.authority.issue(kind)
-    // IoT Hub speaks TLS 1.2.
-    const server = createServer({ cert, key, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', noDelay: true })
-    server.on('secureConnection', tls => this.#secured(tls, kind))
-    server.on('tlsClientError', (error: NodeJS.ErrnoException, tls) => {
-      const origin = this.#origins.get(tls.remotePort ?? 0)
-      if (origin)
-        this.options.tell({ type: 'tlsFailed', ...origin, certificate: kind, code: error.code ?? error.message })
-    })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    this.#servers.set(kind, { server, port })
-    return port
-  }
-
-  port(kind: CertificateKind): number {
-    const known = this.#servers.get(kind)
-    if (!known) throw new Error(`nobody listens with the ${kind} certificate`)
-    return known.port
-  }
-
-  /** A door's connection will be seen here as coming from `localPort`. */
-  expect(localPort: number, origin: { deviceId: string; connection: number }): void {
-    this.#origins.set(localPort, origin)
-  }
-
-  forget(localPort: number): void {
-    this.#origins.delete(localPort)
+    const { authority, tell } = options
+    this.listeners = new Listeners(authority, tell, (tls, origin) => this.#secured(tls, origin))
+    this.methods = new Methods((identity, topic, payload) => this.#publish(identity, topic, payload), tell)
   }
 
   async addIdentity(identity: Identity): Promise<void> {
@@ -131,16 +96,10 @@ export class MqttFront {
   async close(): Promise<void> {
     for (const connection of [...this.#connections]) connection.destroy()
     await Promise.all([...this.#sessions.values()].map(({ broker }) => closeBroker(broker)))
-    for (const { server } of this.#servers.values()) server.close()
+    this.listeners.close()
   }
 
-  #secured(tls: TLSSocket, certificate: CertificateKind): void {
-    const origin = this.#origins.get(tls.remotePort ?? 0)
-    if (!origin) {
-      tls.destroy()
-      return
-    }
-    this.options.tell({ type: 'tlsSecured', ...origin, certificate })
+  #secured(tls: TLSSocket, origin: Origin): void {
     const connection = new MqttConnection({
       tls,
       connection: origin.connection,
@@ -183,8 +142,8 @@ export class MqttFront {
     if (session?.lastEnd === 'disconnect' && faults.strike('renewalRefused'))
       return refuse(5, 'a fault: renewal refused')
 
-    const credentials = this.#check(packet)
-    if ('why' in credentials) return refuse(5, credentials.why)
+    const signIn = checkSignIn(packet, this.options.hostName, this.options.identities)
+    if ('why' in signIn) return refuse(5, signIn.why)
     if (!session) return refuse(5, 'the identity is not registered')
 
     if (faults.strike('forgetSession')) {
@@ -194,26 +153,8 @@ export class MqttFront {
     }
     if (session.current) session.current.endedBecause = 'takeOver'
     session.current = connection
-    this.#endAtExpiry(connection, credentials.expiresAtMs)
+    this.#endAtExpiry(connection, signIn.expiresAtMs)
     return { admitted: true, deviceId, moduleId, faults, handle: stream => session.broker.handle(stream) }
-  }
-
-  #check(packet: IConnectPacket): { expiresAtMs: number } | { why: string } {
-    const { hostName, identities } = this.options
-    const user = parseUserName(packet.username ?? '')
-    if (!user) return { why: 'the user name is not host/device[/module]/?api-version=...' }
-    if (user.host !== bareHost(hostName)) return { why: `the user name is for the host ${user.host}` }
-    if (!user.apiVersion) return { why: 'the user name has no api-version' }
-    if (user.clientId !== packet.clientId) return { why: 'client id and user name differ' }
-    const registered = identities.find(packet.clientId)
-    if (!registered) return { why: 'the identity is not registered' }
-    if (!registered.enabled) return { why: 'the identity is disabled' }
-    const token = parseSas(packet.password?.toString() ?? '')
-    if (!token) return { why: 'the password is not a shared access signature' }
-    if (!sameResource(token.resource, resourceOf(hostName, registered)))
-      return { why: 'the token is for another resource' }
-    const fault = faultOfSas(token, registered.key)
-    return fault ? { why: fault } : { expiresAtMs: token.expiresAtMs }
   }
 
   /** A token that had expired already when it was let in lives to the end of its grace. */
@@ -273,10 +214,6 @@ export class MqttFront {
     return new Promise((resolve, reject) => broker.publish(packet, error => (error ? reject(error) : resolve())))
   }
 }
-
-/** `host/devices/id[/modules/id]`, which a token's `sr` must name. */
-export const resourceOf = (hostName: string, { deviceId, moduleId }: Registered): string =>
-  `${hostName}/devices/${deviceId}${moduleId === null ? '' : `/modules/${moduleId}`}`
 
 const closeBroker = (broker: Aedes): Promise<void> => new Promise(resolve => broker.close(resolve))
 

@@ -107,6 +107,17 @@ for (const { fault, seen } of ends) {
   })
 }
 
+t.test('a refused port leaves open sessions alone', async t => {
+  const device = await makeDevice(t)
+  const open = await openSession(device)
+  await device.door.set({ kind: 'refuse' })
+  const refused = device.dial()
+  await refused.sees('ECONNREFUSED')
+  ping(open)
+  await open.sees('pingresp')
+  t.strictSame(open.seen, [...healthy, 'pingresp'])
+})
+
 t.test('an RST at accept is an RST, whether connect or read reports it', async t => {
   const device = await makeDevice(t)
   await device.door.set({ kind: 'rstAtAccept' })
@@ -121,16 +132,20 @@ t.test('an RST at accept is an RST, whether connect or read reports it', async t
 
 t.test('a port that does not answer leaves connects hanging until it is healed', async t => {
   const device = await makeDevice(t)
+  const open = await openSession(device)
   await device.door.set({ kind: 'unanswered' })
+  ping(open)
+  await open.sees('pingresp')
   const socket = connect(device.door.port, '127.0.0.1')
-  const failed = new Promise<string>(resolve => {
+  const outcome = new Promise<string>(resolve => {
     socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''))
     socket.on('connect', () => resolve('connected'))
   })
   const waited = new Promise<string>(resolve => setTimeout(resolve, 500, 'hangs'))
-  t.equal(await Promise.race([failed, waited]), 'hangs')
-  socket.destroy()
+  t.equal(await Promise.race([outcome, waited]), 'hangs')
   await heals(t, device)
+  t.equal(await outcome, 'connected', 'with its next SYN')
+  socket.destroy()
 })
 
 for (const fault of [

@@ -1,0 +1,66 @@
+/** One TLS listener for each certificate, and which door each of their connections came through. */
+
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createServer, type Server, type TLSSocket } from 'node:tls'
+import type { Authority, CertificateKind } from './certificates.js'
+import type { Tell } from './events.js'
+
+/** The door, and the number of the connection there. */
+export type Origin = Readonly<{ deviceId: string; connection: number }>
+
+export class Listeners {
+  readonly #servers = new Map<CertificateKind, { server: Server; port: number }>()
+  /** By the port that the door's own socket has, which is how a connection is known behind it. */
+  readonly #origins = new Map<number, Origin>()
+
+  /** @param secured gets each connection whose handshake is done */
+  constructor(
+    private readonly authority: Authority,
+    private readonly tell: Tell,
+    private readonly secured: (tls: TLSSocket, origin: Origin) => void,
+  ) {}
+
+  /** Opens the listener that shows this certificate, unless it is open. */
+  async open(kind: CertificateKind): Promise<void> {
+    if (this.#servers.has(kind)) return
+    const { cert, key } = await this.authority.issue(kind)
+    // IoT Hub speaks TLS 1.2.
+    const server = createServer({ cert, key, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', noDelay: true })
+    server.on('secureConnection', tls => {
+      const origin = this.#origins.get(tls.remotePort ?? 0)
+      if (!origin) {
+        tls.destroy()
+        return
+      }
+      this.tell({ type: 'tlsSecured', ...origin, certificate: kind })
+      this.secured(tls, origin)
+    })
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, tls) => {
+      const origin = this.#origins.get(tls.remotePort ?? 0)
+      if (origin) this.tell({ type: 'tlsFailed', ...origin, certificate: kind, code: error.code ?? error.message })
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    this.#servers.set(kind, { server, port: (server.address() as AddressInfo).port })
+  }
+
+  port(kind: CertificateKind): number {
+    const known = this.#servers.get(kind)
+    if (!known) throw new Error(`nobody listens with the ${kind} certificate`)
+    return known.port
+  }
+
+  /** A door's connection will be seen here as coming from `localPort`. */
+  expect(localPort: number, origin: Origin): void {
+    this.#origins.set(localPort, origin)
+  }
+
+  forget(localPort: number): void {
+    this.#origins.delete(localPort)
+  }
+
+  close(): void {
+    for (const { server } of this.#servers.values()) server.close()
+  }
+}
