@@ -1,6 +1,7 @@
 /** The hub's file upload over the real SDK, against the local hub and against servers that are no hub at all. */
 import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:https'
+import type { RequestListener } from 'node:http'
+import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { parseConnectionString } from '../../transports/credentials.js'

@@ -1,0 +1,190 @@
+/**
+ * Bundles that wait to be uploaded, and what became of those that were: `<correlationId>.json` and `<correlationId>.zip`
+ * in one directory. A task survives restarts and power cuts under the same id.
+ */
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Secrets } from '../../transports/secrets.js'
+import { removeIfThere, writeFileDurably } from '../durable-file.js'
+import { isUnmade, isUnsent, readTask, type Task } from './task.js'
+
+export type OutboxOptions = Readonly<{
+  dir: string
+  /** Learns the `sasUrl` of each task that is found. */
+  secrets: Secrets
+  /** All bundles together; the oldest go first. Default: 64 MiB. */
+  quotaBytes?: number
+  /** Told of what was dropped, and of what cannot be read. */
+  warn(message: string): void
+}>
+
+export interface Outbox {
+  /** Oldest first. */
+  tasks(): readonly Task[]
+  find(correlationId: string): Task | null
+  /** Known at once; on disk when the promise resolves. What it rejects with leaves no task behind. */
+  add(task: Task): Promise<void>
+  /** Known at once; on disk when the promise resolves. While the disk refuses, it is known in memory and `warn` is told. */
+  update(correlationId: string, change: Partial<Task>): Promise<Task>
+  /** Where a task's bundle lies or will lie. */
+  zipPath(correlationId: string): string
+  removeZip(correlationId: string): Promise<void>
+  /**
+   * Makes room: the oldest bundles go until all fit, but none of those to keep.
+   *
+   * @returns the unfinished tasks that lost theirs
+   */
+  enforceQuota(keep: ReadonlySet<string>): Promise<readonly Task[]>
+  state(): Promise<Readonly<{ waiting: number; bytes: number }>>
+}
+
+const quotaBytesDefault = 64 << 20
+
+/** Finished tasks that GetTaskStatus can still be asked about. */
+const finishedMax = 50
+
+const ownFile = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\.(json|zip)(\.tmp)?$/
+
+/** Reads what an earlier run has left. A directory that cannot be read is an empty outbox, and said. */
+export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
+  const { dir, secrets, quotaBytes = quotaBytesDefault, warn } = options
+  const tasks = new Map<string, Task>()
+  const writing = new Map<string, Promise<void>>()
+  const zipPath = (correlationId: string): string => join(dir, `${correlationId}.zip`)
+  const jsonPath = (correlationId: string): string => join(dir, `${correlationId}.json`)
+
+  /** One write at a time for each task, and always of its newest state. */
+  const save = (correlationId: string): Promise<void> => {
+    const before = writing.get(correlationId) ?? Promise.resolve()
+    const after = before
+      .catch(() => 'the one before has told its own caller')
+      .then(async () => {
+        const task = tasks.get(correlationId)
+        if (task) await writeFileDurably(jsonPath(correlationId), JSON.stringify(task), 0o600)
+      })
+    writing.set(correlationId, after)
+    return after.finally(() => {
+      if (writing.get(correlationId) === after) writing.delete(correlationId)
+    })
+  }
+
+  const remove = async (correlationId: string): Promise<void> => {
+    tasks.delete(correlationId)
+    await save(correlationId)
+    await removeIfThere(jsonPath(correlationId))
+    await removeIfThere(zipPath(correlationId))
+  }
+
+  const forgetOldest = async (): Promise<void> => {
+    const finished = [...tasks.values()].filter(task => task.phase === 'done' && !isUnsent(task))
+    for (const { correlationId } of finished.slice(0, -finishedMax)) await remove(correlationId)
+  }
+
+  const zipBytes = async (correlationId: string): Promise<number> =>
+    stat(zipPath(correlationId)).then(
+      ({ size }) => size,
+      () => 0,
+    )
+
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    for (const task of await readLeft(dir, warn)) {
+      if (task.sasUrl !== null) rememberSasUrl(task.sasUrl, secrets)
+      tasks.set(task.correlationId, task)
+    }
+    await forgetOldest()
+  } catch (error) {
+    warn(`the outbox cannot be read: ${codeOf(error)}`)
+  }
+
+  return {
+    tasks: () => [...tasks.values()],
+    find: correlationId => tasks.get(correlationId) ?? null,
+    zipPath,
+
+    async add(task) {
+      tasks.set(task.correlationId, task)
+      try {
+        await mkdir(dir, { recursive: true, mode: 0o700 })
+        await save(task.correlationId)
+        await forgetOldest()
+      } catch (error) {
+        await remove(task.correlationId).catch((left: unknown) =>
+          warn(`a refused task was left behind: ${codeOf(left)}`),
+        )
+        throw error
+      }
+    },
+
+    async update(correlationId, change) {
+      const task = tasks.get(correlationId)
+      if (!task) throw new Error(`no task ${correlationId}`)
+      const changed: Task = { ...task, ...change }
+      tasks.set(correlationId, changed)
+      await save(correlationId).catch((error: unknown) =>
+        warn(`the state of task ${correlationId} could not be written: ${codeOf(error)}`),
+      )
+      return changed
+    },
+
+    removeZip: correlationId => removeIfThere(zipPath(correlationId)),
+
+    async enforceQuota(keep) {
+      const sizes = new Map<Task, number>()
+      for (const task of tasks.values()) sizes.set(task, await zipBytes(task.correlationId))
+      let total = [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0)
+      const lost: Task[] = []
+      for (const [task, bytes] of sizes) {
+        if (total <= quotaBytes) break
+        if (bytes === 0 || keep.has(task.correlationId)) continue
+        await removeIfThere(zipPath(task.correlationId))
+        total -= bytes
+        warn(`the outbox was over ${quotaBytes} bytes: the bundle of task ${task.correlationId} was dropped`)
+        if (task.phase !== 'done') lost.push(task)
+      }
+      return lost
+    },
+
+    async state() {
+      const all = [...tasks.values()]
+      const sizes = await Promise.all(all.map(({ correlationId }) => zipBytes(correlationId)))
+      const waiting = all.filter(task => isUnmade(task) || isUnsent(task)).length
+      return { waiting, bytes: sizes.reduce((sum, bytes) => sum + bytes, 0) }
+    },
+  }
+}
+
+/** The tasks by age. What belongs to none is removed; a bundle that is not whole has to be made again. */
+async function readLeft(dir: string, warn: (message: string) => void): Promise<Task[]> {
+  const tasks: Task[] = []
+  const names = await readdir(dir)
+  for (const name of names) {
+    const [, correlationId = '', kind, temporary] = ownFile.exec(name) ?? []
+    const isOrphan = kind === 'zip' && !names.includes(`${correlationId}.json`)
+    if (temporary || isOrphan) await removeIfThere(join(dir, name))
+    if (temporary || kind !== 'json') continue
+    const task = readTask(await readFile(join(dir, name), 'utf8'))
+    if (task?.correlationId === correlationId) tasks.push(await withZip(dir, task))
+    else warn(`${name} in the outbox cannot be read and is left alone`)
+  }
+  return tasks.sort((a, b) => (a.acceptedAt < b.acceptedAt ? -1 : 1))
+}
+
+async function withZip(dir: string, task: Task): Promise<Task> {
+  if (task.phase === 'making') return { ...task, phase: 'queued' }
+  if (task.phase !== 'sending') return task
+  const bytes = await stat(join(dir, `${task.correlationId}.zip`)).then(
+    ({ size }) => size,
+    () => null,
+  )
+  return bytes === task.bytesTotal ? task : { ...task, phase: 'queued', blocksDone: 0 }
+}
+
+/** The whole URL and its signature are secrets from the moment they are known. */
+export function rememberSasUrl(sasUrl: string, secrets: Secrets): void {
+  secrets.add('sas-url', sasUrl)
+  for (const signature of new URL(sasUrl).searchParams.getAll('sig')) secrets.add('storage-signature', signature)
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : String(error)

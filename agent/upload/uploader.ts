@@ -1,0 +1,190 @@
+/**
+ * Carries out the tasks of the outbox, one bundle and one upload at a time, until they are done or an hour of failures
+ * has passed; over drops, restarts and signatures that expire.
+ */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Link } from '../../transports/file-upload.js'
+import type { Secrets } from '../../transports/secrets.js'
+import { AgentError } from '../errors.js'
+import type { Part } from '../run-together.js'
+import type { Allowed } from './destination.js'
+import { type Outbox, rememberSasUrl } from './outbox.js'
+import { createSender, type Sender, type StorageOptions } from './sender.js'
+import { isUnmade, isUnsent, type Request, type Task } from './task.js'
+
+export type MadeBundle = Readonly<{ bytes: number; fileName: string }>
+
+export type UploaderOptions = Readonly<{
+  outbox: Outbox
+  /** Writes the bundle to `file`; it is on disk when the promise resolves. */
+  makeBundle(task: Task, file: string, signal: AbortSignal): Promise<MadeBundle>
+  /** `null` where the identity has no file upload. */
+  link: Link | null
+  allowed: Allowed
+  storage: StorageOptions
+  secrets: Secrets
+  /** Told of every step of a task that a reader of the records would want to know. */
+  onStep(task: Task, step: string): void
+  /** 256 KiB to 1 MiB. Default: 512 KiB. */
+  blockBytes?: number
+  /** After so long without coming forward a task has failed. Default: an hour. */
+  giveUpAfterMs?: number
+  /** Monotonic. Default: `performance.now`. */
+  nowMs?: () => number
+  /** In [0, 1). Default: `Math.random`. */
+  random?: () => number
+  /** Rejects when the signal aborts. Default: timers. */
+  wait?: (delayMs: number, signal: AbortSignal) => Promise<void>
+}>
+
+export interface Uploader {
+  readonly part: Part
+  /** The task that is being made or sent at this moment, or waits to be made. One that waits for its next try does not count. */
+  busy(): string | null
+  /**
+   * Takes a task on; it survives a restart from here on.
+   *
+   * @throws the file system's error when it cannot be written down
+   */
+  accept(request: Request, sasUrl: string | null): Promise<Task>
+}
+
+const blockBytesDefault = 512 << 10
+const giveUpAfterMsDefault = 3_600_000
+
+export function createUploader(options: UploaderOptions): Uploader {
+  const { outbox, makeBundle, secrets, onStep, blockBytes = blockBytesDefault } = options
+  const { nowMs = () => performance.now(), wait = defaultWait } = options
+  const sender: Sender = createSender({ ...options, giveUpAfterMs: options.giveUpAfterMs ?? giveUpAfterMsDefault })
+  const doors = { make: createDoorbell(), send: createDoorbell() }
+  let sending: string | null = null
+
+  const make = async (task: Task, signal: AbortSignal): Promise<void> => {
+    const { correlationId } = task
+    await outbox.update(correlationId, { phase: 'making', status: 'Running' })
+    try {
+      const { bytes, fileName } = await makeBundle(task, outbox.zipPath(correlationId), signal)
+      const made = await outbox.update(correlationId, { phase: 'sending', bytesTotal: bytes, fileName, blocksDone: 0 })
+      onStep(made, 'made')
+    } catch (error) {
+      if (signal.aborted) return
+      const message = `the bundle could not be made: ${error instanceof Error ? error.message : String(error)}`
+      await sender.fail(task, message)
+      return
+    }
+    const keep = new Set([correlationId, ...(sending === null ? [] : [sending])])
+    for (const lost of await outbox.enforceQuota(keep)) await sender.fail(lost, 'its bundle was dropped for newer ones')
+  }
+
+  const makeAll = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      const next = outbox.tasks().find(isUnmade)
+      if (next) {
+        await make(next, signal)
+        doors.send.ring()
+      } else await doors.make.rung(signal)
+    }
+  }
+
+  const sendAll = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      const due = outbox
+        .tasks()
+        .filter(isUnsent)
+        .map(task => ({ task, dueMs: sender.dueMs(task) }))
+        .sort((a, b) => a.dueMs - b.dueMs)[0]
+      if (!due) await doors.send.rung(signal)
+      else if (due.dueMs > nowMs()) await doors.send.rung(signal, bell => wait(due.dueMs - nowMs(), bell))
+      else {
+        sending = due.task.correlationId
+        try {
+          await sender.send(due.task, signal)
+        } finally {
+          sending = null
+        }
+      }
+    }
+  }
+
+  return {
+    part: {
+      name: 'uploader',
+      async run(signal) {
+        await Promise.all([makeAll(signal), sendAll(signal)])
+      },
+    },
+
+    busy: () => outbox.tasks().find(isUnmade)?.correlationId ?? sending,
+
+    async accept(request, sasUrl) {
+      if (sasUrl === null && options.link === null) {
+        throw new AgentError('UPLOAD_REFUSED', 'this identity has no file upload, and no sasUrl was given')
+      }
+      if (sasUrl !== null) rememberSasUrl(sasUrl, secrets)
+      const task: Task = {
+        version: 1,
+        correlationId: randomUUID(),
+        acceptedAt: new Date().toISOString(),
+        request,
+        sasUrl,
+        phase: 'queued',
+        status: 'NotStarted',
+        message: '',
+        fileName: null,
+        blobName: null,
+        bytesTotal: null,
+        blockBytes,
+        blocksDone: 0,
+        uploadId: null,
+        owed: [],
+        troubleMs: 0,
+      }
+      await outbox.add(task)
+      onStep(task, 'accepted')
+      doors.make.ring()
+      return task
+    },
+  }
+}
+
+const defaultWait = (delayMs: number, signal: AbortSignal): Promise<void> => sleep(delayMs, undefined, { signal })
+
+/** Wakes whoever waits for work. A ring that nobody waits for is remembered. */
+function createDoorbell() {
+  let wake: AbortController | null = null
+  let pending = false
+
+  return {
+    ring(): void {
+      pending = true
+      wake?.abort()
+    },
+    /** Waits for a ring, for `until`, or for the signal to abort. */
+    async rung(
+      signal: AbortSignal,
+      until: (bell: AbortSignal) => Promise<void> = bell => aborted(bell),
+    ): Promise<void> {
+      const controller = new AbortController()
+      const stop = (): void => controller.abort()
+      wake = controller
+      signal.addEventListener('abort', stop, { once: true })
+      if (pending || signal.aborted) controller.abort()
+      try {
+        await until(controller.signal)
+      } catch (error) {
+        if (!controller.signal.aborted) throw error
+      } finally {
+        pending = false
+        wake = null
+        signal.removeEventListener('abort', stop)
+      }
+    },
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
