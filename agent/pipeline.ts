@@ -38,12 +38,13 @@ export type ConnectionState = Readonly<{
   /** Wall time, RFC 3339. */
   since: string
   subscribed: boolean
-  incarnation: number
+  /** `null` before the first of this run. */
+  incarnation: number | null
   episode: Episode | null
   lastEpisode: Episode | null
 }>
 
-type Followed = { tracker: Tracker; newest: Episode | null; incarnation: number; offlineSinceMs: number }
+type Followed = { tracker: Tracker; newest: Episode | null; incarnation: number | null; offlineSinceMs: number }
 
 /** A clock before the release, or 20 years after it, cannot be right. */
 const plausibleMs = 20 * 365 * 86_400_000
@@ -98,7 +99,7 @@ export function createPipeline({ ring, redactor, clock, synchronised, onEpisode 
     follow(remembered) {
       const now = clock.now()
       const { tracker, effects } = begin(remembered, now, newId)
-      const connection: Followed = { tracker, newest: null, incarnation: 0, offlineSinceMs: now.wallMs }
+      const connection: Followed = { tracker, newest: null, incarnation: null, offlineSinceMs: now.wallMs }
       followed.set(remembered.conn, connection)
       apply(remembered.conn, connection, effects)
     },

@@ -1,6 +1,9 @@
 /** What `hubrec status` and the method GetStatus answer: of a running daemon, or of what its ring remembers. */
 
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Episode } from './evidence/episode.js'
+import { readEpisodes, readMemory } from './evidence/read.js'
 import type { ConnectionState } from './pipeline.js'
 import type { RingState } from './ring/ring.js'
 
@@ -19,7 +22,8 @@ export type Status = Readonly<{
     sessionAgeMs: number | null
     /** Whether the hub has granted the subscription to methods. */
     methods: boolean
-    incarnation: number
+    /** `null` before the first. */
+    incarnation: number | null
   }>
   /** The outage that goes on. */
   episode: Episode | null
@@ -68,7 +72,7 @@ export function liveStatus({
       since: state?.since ?? null,
       sessionAgeMs: state?.state === 'online' ? Math.max(0, nowMs - Date.parse(state.since)) : null,
       methods: state?.subscribed ?? false,
-      incarnation: state?.incarnation ?? 0,
+      incarnation: state?.incarnation ?? null,
     },
     episode: state?.episode ?? null,
     lastEpisode: state?.lastEpisode ?? null,
@@ -84,4 +88,71 @@ function conditionsOf(ring: RingState, nowMs: number): Condition[] {
   if (ring.mode === 'disk') return []
   const text = `the disk refuses (${ring.refusal ?? 'unknown error'}): records are kept in memory, ${ring.lostUnsaid} are lost so far`
   return [{ code: 'ring-in-memory', since: new Date(nowMs).toISOString(), severity: 'error', text }]
+}
+
+/** What is known without a daemon. */
+export async function statusFromRing(stateDir: string): Promise<Status> {
+  const dir = join(stateDir, 'ring')
+  const memory = await readMemory(dir)
+  const files = await sizesIn(dir)
+  const waiting = await sizesIn(join(stateDir, 'outbox'))
+  const bundles = waiting.filter(({ name }) => name.endsWith('.zip'))
+  const episodes = await readEpisodes(dir)
+  const { lastStart, lastRecord, openEpisodes } = memory
+  const told = (lastStart?.data ?? {}) as Partial<StartData>
+  return {
+    daemon: 'down',
+    startedAt: lastStart?.at ?? null,
+    lastRecordAt: lastRecord?.at ?? null,
+    device: told.device ?? null,
+    connection: {
+      name: 'hubrec',
+      protocol: told.protocol ?? 'unknown',
+      state: 'offline',
+      since: lastRecord?.at ?? null,
+      sessionAgeMs: null,
+      methods: false,
+      incarnation: memory.nextInc > 1 ? memory.nextInc - 1 : null,
+    },
+    episode: openEpisodes.at(-1) ?? null,
+    lastEpisode: episodes.at(-1) ?? null,
+    conditions: [],
+    ring: {
+      dir,
+      bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+      budgetBytes: told.ringBudgetBytes ?? null,
+      segments: files.filter(({ name }) => name.endsWith('.log') || name.endsWith('.gz')).length,
+    },
+    outbox: { waiting: bundles.length, bytes: bundles.reduce((sum, { bytes }) => sum + bytes, 0) },
+    versions: told.versions ?? {},
+  }
+}
+
+/** A `start` record's data. */
+export type StartData = Readonly<{
+  pid: number
+  device: NonNullable<Status['device']>
+  protocol: string
+  /** Fingerprint of the credential. */
+  credential: string
+  configHash: string
+  ringBudgetBytes: number
+  versions: Status['versions']
+  clock: object
+}>
+
+async function sizesIn(dir: string): Promise<{ name: string; bytes: number }[]> {
+  const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  return Promise.all(
+    names.map(async name => ({ name, bytes: await stat(join(dir, name)).then(({ size }) => size, gone) })),
+  )
+}
+
+/** A file that went while we looked has no size. */
+function gone(error: NodeJS.ErrnoException): number {
+  if (error.code === 'ENOENT') return 0
+  throw error
 }

@@ -1,5 +1,5 @@
 /** The directions of DESIGN: data flows one way, and this reads the imports to keep it so. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import t from 'tap'
 
@@ -28,11 +28,13 @@ const wrapped: readonly { module: string; at: readonly string[] }[] = [
 
 type Import = { file: string; target: string; typeOnly: boolean }
 
-const sources = ['transports', 'agent', 'cloud', 'test'].flatMap(folder =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8', withFileTypes: false })
-    .filter(path => path.endsWith('.ts'))
-    .map(path => join(folder, path)),
-)
+const sources = ['transports', 'agent', 'cloud', 'test']
+  .filter(folder => existsSync(folder))
+  .flatMap(folder =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8', withFileTypes: false })
+      .filter(path => path.endsWith('.ts'))
+      .map(path => join(folder, path)),
+  )
 
 const imports: Import[] = sources.flatMap(file => {
   const text = readFileSync(file, 'utf8')

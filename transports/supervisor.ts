@@ -129,7 +129,7 @@ class Incarnation {
     for (const timer of this.#timers) clearTimeout(timer)
     this.#tap.abandon('abandoned')
     // What the SDK tells its application follows the wire by some ticks, and belongs to this outage.
-    await Promise.race([opened, sleep(sdkWordMs)])
+    await Promise.race([opened, atMost(sdkWordMs)])
     // Its own close() may hang or fail; nothing waits for it, because the fuse has ended the socket already.
     this.#client.close().catch(() => undefined)
     return end
@@ -193,7 +193,7 @@ class Incarnation {
       const answered = new Promise<void>(resolve => {
         this.#answered = resolve
       })
-      await Promise.race([answered, sleep(renewalPatienceMs)])
+      await Promise.race([answered, atMost(renewalPatienceMs)])
     }
     if (!this.#underWay) return
     this.renewalId = randomUUID()
@@ -212,7 +212,7 @@ class Incarnation {
     this.#tap.leaving(reason)
     if (this.#underWay) {
       // A failed goodbye is no news: the wire tells how it ended.
-      await Promise.race([this.#client.close().catch(() => undefined), sleep(goodbyeMs)])
+      await Promise.race([this.#client.close().catch(() => undefined), atMost(goodbyeMs)])
     }
     this.#tap.abandon(reason)
     this.#end?.({ what: 'stopped' })
@@ -253,6 +253,9 @@ class Incarnation {
     this.#timers.add(setTimeout(act, delayMs))
   }
 }
+
+/** The losing side of a race; it does not keep the process from ending. */
+const atMost = (ms: number): Promise<void> => sleep(ms, undefined, { ref: false })
 
 type At = Pick<WireEvent, 'monoMs' | 'protocol' | 'attempt'>
 type RenewalEvent =

@@ -3,7 +3,8 @@ import { duration } from '../diagnosis/words.js'
 import type { Episode } from '../evidence/episode.js'
 import { type Incident, incidents } from '../evidence/incidents.js'
 import type { Command } from './command.js'
-import { openSource, sourceOptions, windowOf, windowOptions } from './source.js'
+import { sourceOptions, windowOptions } from './options.js'
+import { openSource, windowOf } from './source.js'
 
 export const episodes: Command = {
   name: 'episodes',

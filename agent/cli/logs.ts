@@ -1,11 +1,12 @@
 /** `hubrec logs`: the records. */
 
 import { AgentError } from '../errors.js'
-import { followRecords } from '../evidence/read.js'
+import { readRecords } from '../evidence/read.js'
 import { type InferredGap, type LogRecord, type RecordType, recordTypes } from '../evidence/record.js'
 import { sentence } from '../evidence/sentence.js'
 import type { Command, Io, Values } from './command.js'
-import { openSource, sourceOptions, windowOf, windowOptions } from './source.js'
+import { sourceOptions, windowOptions } from './options.js'
+import { openSource, windowOf } from './source.js'
 
 export const logs: Command = {
   name: 'logs',
@@ -26,7 +27,7 @@ export const logs: Command = {
     if (values.follow && source.ringDir === null) throw new AgentError('USAGE', 'a bundle cannot be followed')
     const records =
       values.follow && source.ringDir !== null
-        ? followRecords(source.ringDir, { ...window, ...types, signal: io.signal })
+        ? readRecords(source.ringDir, { ...window, ...types, signal: io.signal, follow: true })
         : source.records({ ...window, ...types, signal: io.signal })
     const show = values.json ? (record: LogRecord | InferredGap): string => JSON.stringify(record) : sentence
     await printAll(records, show, io)

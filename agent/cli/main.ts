@@ -87,3 +87,5 @@ const io: Io = {
   isTerminal: process.stdout.isTTY === true,
 }
 process.exitCode = await main(process.argv.slice(2), io).catch((error: unknown) => explainFailure(error, io))
+// The SDK may leave timers behind that would hold the process for minutes.
+setTimeout(() => process.exit(), 200).unref()

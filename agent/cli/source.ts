@@ -5,27 +5,16 @@ import { openBundle } from '../bundle/unzip.js'
 import { loadConfig } from '../config/load.js'
 import { AgentError } from '../errors.js'
 import type { Episode } from '../evidence/episode.js'
-import { type ReadOptions, readEpisodes, readRecords } from '../evidence/read.js'
+import { type RecordOptions, readEpisodes, readRecords } from '../evidence/read.js'
 import type { InferredGap, LogRecord } from '../evidence/record.js'
 import { parseWindow, type Window } from '../evidence/window.js'
-import { type Io, type Option, text, type Values } from './command.js'
+import { type Io, text, type Values } from './command.js'
 
 export interface Source {
-  records(options: ReadOptions): AsyncIterable<LogRecord | InferredGap>
+  records(options: RecordOptions): AsyncIterable<LogRecord | InferredGap>
   episodes(window: Window): Promise<readonly Episode[]>
   /** `null` for a bundle, which cannot be followed. */
   readonly ringDir: string | null
-}
-
-export const sourceOptions: Readonly<Record<string, Option>> = {
-  config: { type: 'string', value: 'FILE', help: 'the configuration; default $HUBREC_CONFIG, /etc/hubrec/config.json' },
-  'state-dir': { type: 'string', value: 'DIR', help: 'read this state directory; no configuration is needed' },
-  bundle: { type: 'string', value: 'FILE', help: 'read a bundle and not a ring' },
-}
-
-export const windowOptions: Readonly<Record<string, Option>> = {
-  since: { type: 'string', value: 'T', help: 'from then on: RFC 3339, unix seconds, or 15m, 2h, 3d ago' },
-  until: { type: 'string', value: 'T', help: 'up to then, in the same forms' },
 }
 
 /** The state directory that the options, the environment and the configuration lead to. */

@@ -6,7 +6,8 @@ import { AgentError } from '../errors.js'
 import type { RingHealth } from '../ring/ring.js'
 import { ringIsWhole, verifyRing } from '../ring/verify.js'
 import type { Command } from './command.js'
-import { sourceOptions, stateDirOf } from './source.js'
+import { sourceOptions } from './options.js'
+import { stateDirOf } from './source.js'
 
 const { config, 'state-dir': stateDir } = sourceOptions
 
@@ -19,7 +20,7 @@ export const verify: Command = {
     'Exits 1 whenever a record is known to be lost without a gap record of the writer. A torn end alone is fine:',
     'that is how a ring looks whose writer was killed or is at work.',
   ].join('\n'),
-  options: { ...(config && { config }), ...(stateDir && { 'state-dir': stateDir }) },
+  options: { config, 'state-dir': stateDir },
   positionalsMax: 1,
   async run(values, [given], io) {
     const path = given ?? join(await stateDirOf(values, io), 'ring')

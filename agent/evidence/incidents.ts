@@ -1,4 +1,4 @@
-/** Consecutive episodes of one cause with sessions under a minute between them are one incident to a person. */
+/** Consecutive outages of one cause with sessions under a minute between them are one incident to a person. */
 import type { Episode } from './episode.js'
 
 export type Incident = readonly [Episode, ...Episode[]]
@@ -20,4 +20,7 @@ export function incidents(episodes: readonly Episode[]): Incident[] {
 }
 
 const belongs = (last: Episode | undefined, next: Episode): boolean =>
-  last?.verdict.cause === next.verdict.cause && next.session !== null && next.session.lastedMs < apartMs
+  last?.verdict.cause === next.verdict.cause &&
+  !next.planned &&
+  next.session !== null &&
+  next.session.lastedMs < apartMs

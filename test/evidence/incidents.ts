@@ -33,3 +33,8 @@ t.test('connections have incidents of their own, also when their outages alterna
     ['a+b', 'x+y'],
   )
 })
+
+t.test('planned breaks are never one incident', async t => {
+  const planned = (id: string): Episode => ({ ...episode(id, 'graceful-close', 1), planned: true })
+  t.strictSame(idsOf(planned('a'), planned('b')), ['a', 'b'])
+})

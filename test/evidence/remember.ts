@@ -1,0 +1,108 @@
+import t from 'tap'
+import type { Episode } from '../../agent/evidence/episode.js'
+import type { Memory } from '../../agent/evidence/read.js'
+import type { LogRecord, RecordType } from '../../agent/evidence/record.js'
+import { type Present, remember } from '../../agent/evidence/remember.js'
+
+const wallMs = Date.parse('2026-11-22T10:00:00.000Z')
+const present: Present = {
+  conn: 'hubrec',
+  protocol: 'mqtt',
+  credential: 'new-key',
+  now: { wallMs, monoMs: 900_000, bootMs: 905_000 },
+  bootId: 'this-boot',
+}
+
+const record = (type: RecordType, agoMs: number, data: object = {}, bootId = 'this-boot'): LogRecord => ({
+  seq: 1,
+  at: new Date(wallMs - agoMs).toISOString(),
+  bootId,
+  monoMs: 900_000 - agoMs,
+  level: 30,
+  type,
+  conn: 'hubrec',
+  inc: 1,
+  data: { ...data },
+})
+
+const memory = (found: Partial<Memory>): Memory => ({
+  lastRecord: null,
+  lastStart: null,
+  lastStop: null,
+  openEpisodes: [],
+  openSessions: [],
+  sessions: [],
+  nextInc: 1,
+  ...found,
+})
+
+t.test('an empty ring is the very first start', async t => {
+  t.strictSame(remember(memory({}), present), {
+    conn: 'hubrec',
+    protocol: 'mqtt',
+    credential: 'new-key',
+    credentialWorked: false,
+    history: [],
+    before: { ending: { kind: 'start' }, at: { wallMs, bootMs: 905_000 }, session: null, open: null },
+  })
+})
+
+t.test('a run without a goodbye was a crash, timed by the clock that counts suspended time', async t => {
+  const found = memory({
+    lastStart: record('start', 60_000),
+    lastRecord: record('sample', 10_000),
+    openSessions: [record('wire', 50_000, { type: 'accepted' })],
+  })
+  t.strictSame(remember(found, present).before, {
+    ending: { kind: 'crash', rebooted: false },
+    at: { wallMs: wallMs - 10_000, bootMs: 895_000 },
+    session: { lastedMs: 40_000 },
+    open: null,
+  })
+})
+
+t.test('over a reboot only the wall clock is left', async t => {
+  const found = memory({
+    lastStart: record('start', 60_000, {}, 'last-boot'),
+    lastRecord: record('sample', 10_000, {}, 'last-boot'),
+  })
+  t.strictSame(remember(found, present).before, {
+    ending: { kind: 'crash', rebooted: true },
+    at: { wallMs: wallMs - 10_000, bootMs: null },
+    session: null,
+    open: null,
+  })
+})
+
+t.test('a goodbye is told with its reason, and an open episode goes on', async t => {
+  const open = { id: 'e1', conn: 'hubrec', state: 'open' } as Episode
+  const found = memory({
+    lastStart: record('start', 60_000),
+    lastStop: record('stop', 5_000, { why: 'SIGTERM' }),
+    lastRecord: record('stop', 5_000),
+    openEpisodes: [{ ...open, conn: 'telemetry', id: 'other' }, open],
+  })
+  t.strictSame(remember(found, present).before, {
+    ending: { kind: 'goodbye', why: 'SIGTERM' },
+    at: { wallMs: wallMs - 5_000, bootMs: 900_000 },
+    session: null,
+    open,
+  })
+})
+
+t.test('sessions are remembered, and whether this very credential was accepted', async t => {
+  const closed = { type: 'closed', how: 'fin' }
+  const session = (credential: string, conn = 'hubrec'): LogRecord => ({
+    ...record('session', 1_000, { lastedMs: 7, subscribed: true, credential, closed }),
+    conn,
+  })
+  const found = memory({
+    lastRecord: session('old-key'),
+    lastStart: record('start', 60_000),
+    sessions: [session('old-key'), session('new-key', 'telemetry')],
+  })
+  const { history, credentialWorked } = remember(found, present)
+  t.strictSame(history, [{ lastedMs: 7, subscribed: true, closed }])
+  t.equal(credentialWorked, false, 'another key, and another connection, say nothing of this one')
+  t.equal(remember(found, { ...present, credential: 'old-key' }).credentialWorked, true)
+})
