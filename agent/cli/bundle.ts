@@ -1,0 +1,89 @@
+/** `hubrec bundle`: a time window as one archive, for support. */
+import { rename } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { CredentialError, loadCredential } from '../../transports/credentials.js'
+import { createSecrets, type Secrets } from '../../transports/secrets.js'
+import { type Made, makeBundle } from '../bundle/make.js'
+import { describeConfig } from '../config/describe.js'
+import { loadConfig } from '../config/load.js'
+import { catalogue } from '../diagnosis/catalogue.js'
+import { readMemory } from '../evidence/read.js'
+import { createRedactor } from '../redact.js'
+import type { StartData } from '../status.js'
+import { versions } from '../versions.js'
+import { type Command, type Io, text, type Values } from './command.js'
+import { sourceOptions, windowOptions } from './options.js'
+import { windowOf } from './source.js'
+
+const { config, 'state-dir': stateDir } = sourceOptions
+
+export const bundle: Command = {
+  name: 'bundle',
+  summary: 'write a bundle: what happened in a time window, redacted, as one archive',
+  usage: '[--since T] [--until T] [-o FILE]',
+  details: 'Works beside a running daemon and after it has died. What could not be had is named in manifest.json.',
+  options: {
+    ...windowOptions,
+    output: { type: 'string', short: 'o', value: 'FILE', help: 'default: hubrec-<device>-<from>-<to>.zip, here' },
+    config,
+    'state-dir': stateDir,
+  },
+  positionalsMax: 0,
+  async run(values, _positionals, io) {
+    const nowMs = Date.now()
+    const window = windowOf(values, nowMs)
+    const loaded = await loadConfig({ file: text(values, 'config'), env: io.env, stateDir: text(values, 'state-dir') })
+    const secrets = createSecrets()
+    await learnSecrets(loaded.config.connection.connectionStringFile, secrets, io)
+    const ringDir = join(loaded.config.stateDir, 'ring')
+    const { lastStart } = await readMemory(ringDir)
+    const device = nameOf(lastStart?.data as Partial<StartData> | undefined)
+    const output = text(values, 'output')
+    const file = resolve(output ?? `.hubrec-bundle-${process.pid}.zip`)
+    const made = await makeBundle({
+      file,
+      window,
+      requestedBy: 'hubrec bundle',
+      why: 'asked for on this device',
+      ringDir,
+      device,
+      config: describeConfig(loaded.config).settings,
+      versions: versions(),
+      causes: Object.fromEntries(catalogue.map(({ id, title }) => [id, title])),
+      redactor: createRedactor(secrets),
+      secrets,
+      signal: io.signal,
+      nowMs,
+    })
+    const place = output === undefined ? resolve(made.fileName) : file
+    if (place !== file) await rename(file, place)
+    for (const line of tell(place, made, values)) io.print(line)
+    return 0
+  },
+}
+
+/** The ring was redacted when it was written; what the bundle adds must not bring the secret back. */
+async function learnSecrets(file: string | null, secrets: Secrets, { env, complain }: Io): Promise<void> {
+  try {
+    await loadCredential({ file, env }, secrets)
+  } catch (error) {
+    if (!(error instanceof CredentialError)) throw error
+    complain(`hubrec bundle: goes on without the credential: ${error.message}`)
+  }
+}
+
+const nameOf = (told: Partial<StartData> | undefined): string => {
+  const { deviceId, moduleId } = told?.device ?? {}
+  return [deviceId ?? 'unknown', ...(moduleId ? [moduleId] : [])].join('/')
+}
+
+function tell(file: string, { bytes, manifest }: Made, { json }: Values): string[] {
+  if (json) return [JSON.stringify({ file, bytes, manifest })]
+  return [
+    file,
+    ...manifest.entries.map(
+      ({ name, bytes, status, reason }) => `  ${name.padEnd(16)} ${status}, ${bytes} bytes${reason ? `: ${reason}` : ''}`,
+    ),
+    `${bytes} bytes; removed: ${JSON.stringify(manifest.redactions)}`,
+  ]
+}
