@@ -7,12 +7,13 @@ const errorsMax = 8
 
 /** Never throws, whatever was thrown. Texts are cut at 500 characters, causes at 5 levels, addresses at 8. */
 export function flatten(error: unknown, depth = 0): Failure {
-  if (!(error instanceof Error)) return { name: typeof error, message: cut(String(error)) }
+  if (!(error instanceof Error)) return { name: typeof error, message: cut(inWords(error)) }
   const { code, syscall, address, port, cause, errors, innerError } = error as Error & Record<string, unknown>
   const from = cause ?? innerError
   return {
-    name: error.name,
-    message: cut(error.message),
+    // The SDK's errors that are made without a message have none, not even an empty one.
+    name: cut(inWords(error.name ?? 'Error')),
+    message: cut(inWords(error.message ?? '')),
     ...(typeof code === 'string' || typeof code === 'number' ? { code: String(code) } : {}),
     ...(typeof syscall === 'string' ? { syscall } : {}),
     ...(typeof address === 'string' ? { address: typeof port === 'number' ? `${address}:${port}` : address } : {}),
@@ -22,5 +23,9 @@ export function flatten(error: unknown, depth = 0): Failure {
     ...(from !== undefined && from !== null && depth < depthMax ? { from: flatten(from, depth + 1) } : {}),
   }
 }
+
+/** An object without a prototype cannot be made a string. */
+const inWords = (value: unknown): string =>
+  typeof value === 'object' ? Object.prototype.toString.call(value) : String(value)
 
 const cut = (text: string): string => (text.length > textMax ? `${text.slice(0, textMax)}...` : text)
