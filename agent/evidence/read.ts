@@ -150,7 +150,7 @@ const inferredGap = ({ fromSeq, toSeq, count }: Numbers, { at, bootId, monoMs }:
   data: { reason: 'damage', count, fromSeq, toSeq },
 })
 
-function passes(record: LogRecord | InferredGap, { since, until, types, conn }: RecordFilter): boolean {
+export function passes(record: LogRecord | InferredGap, { since, until, types, conn }: RecordFilter): boolean {
   if (types && !types.includes(record.type)) return false
   if (conn !== undefined && record.conn !== conn && record.type !== 'gap') return false
   const atMs = Date.parse(record.at)
@@ -159,7 +159,7 @@ function passes(record: LogRecord | InferredGap, { since, until, types, conn }: 
 
 const knownTypes: ReadonlySet<unknown> = new Set(recordTypes)
 
-function parseRecord(json: string): LogRecord | null {
+export function parseRecord(json: string): LogRecord | null {
   const value = parse(json)
   if (!isObject(value)) return null
   const { seq, at, bootId, monoMs, level, type, conn, inc, data } = value
@@ -178,7 +178,7 @@ function parseRecord(json: string): LogRecord | null {
 }
 
 /** What a reader relies on to order and choose episodes; the rest is handed through as it was written. */
-function episodeOf({ data }: LogRecord | InferredGap): Episode | null {
+export function episodeOf({ data }: LogRecord | InferredGap): Episode | null {
   const { id, conn, state, startedAt, endedAt } = data
   const isEpisode =
     typeof id === 'string' &&

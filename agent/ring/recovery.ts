@@ -6,7 +6,7 @@ import { type SegmentName, segmentOrder } from './segment.js'
 export type FoundSegment = SegmentName &
   Readonly<{
     bytes: number
-    /** The errno name where the medium would not give it back; the counts are then 0. */
+    /** The errno name where the medium would not give back all of it; what follows is of what it did give. */
     unreadable: string | null
     records: number
     /** The greatest number in it, 0 without records. */
@@ -102,19 +102,12 @@ function planSegment(
   if (held && held.toSeq <= goneTo)
     return { step: { name, action: 'delete', reason: 'a gap record says already that it went by overflow', lost: 0 } }
 
-  if (segment.unreadable !== null && segment.records === 0) {
-    const loss = held ?? possible(firstSeq, firstSeq, segment.sealed ? sealedTextBytesMax : segment.bytes)
-    return quarantine(name, `it cannot be read (${segment.unreadable})`, loss)
-  }
   if (segment.unreadable !== null) {
-    const step: Step = {
-      name,
-      action: 'keep',
-      reason: `only its beginning can be read (${segment.unreadable})`,
-      lost: 0,
-    }
+    // A medium that will not give it back now may do so later. It is not written to, and goes when its time has come.
+    const step: Step = { name, action: 'keep', reason: `it cannot be read to its end (${segment.unreadable})`, lost: 0 }
     if (!newest) return { step }
-    return { step, loss: possible(segment.lastSeq + 1, firstSeq, segment.sealed ? sealedTextBytesMax : segment.bytes) }
+    const fromSeq = Math.max(segment.lastSeq + 1, firstSeq)
+    return { step, loss: possible(fromSeq, firstSeq, segment.sealed ? sealedTextBytesMax : segment.bytes) }
   }
   if (segment.bytes === 0) {
     const step: Step = { name, action: 'delete', reason: 'it is empty', lost: held?.atLeast ?? 0 }

@@ -26,7 +26,7 @@ export type Batch = Readonly<{ entries: readonly Queued[]; ends: readonly number
 export type Told = { recovery: RingRecovery[]; lastRecord: string | null }
 
 /** Told when a sync ends: everything up to a number is on the device, or nobody knows what is. */
-export type SyncListener = Readonly<{ synced(toSeq: number): void; syncFailed(): void }>
+export type SyncListener = Readonly<{ synced(toSeq: number): void; syncFailed(error: unknown): void }>
 
 /**
  * Nothing in here decides what to do when the disk refuses: every failure is thrown to the one who waits, and leaves things
@@ -413,7 +413,7 @@ export class Store {
       this.#dirty = true
       this.#suspect = true
       this.#known = false
-      this.#listener.syncFailed()
+      this.#listener.syncFailed(error)
       throw error
     }
     this.#listener.synced(toSeq)

@@ -37,7 +37,10 @@ export class Writer implements RingWriter {
     this.#budgetBytes = options.budgetBytes
     this.#store = new Store(options, disk, {
       synced: toSeq => this.#answerSynced(toSeq),
-      syncFailed: () => this.#answerUnsynced(),
+      syncFailed: error => {
+        this.#refused(error)
+        this.#answerUnsynced()
+      },
     })
   }
 

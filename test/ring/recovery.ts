@@ -151,37 +151,21 @@ t.test('an empty segment is deleted; when it is not the newest its records are m
   })
 })
 
-t.test('a segment the medium will not give back goes into quarantine; its numbers are not used again', async t => {
+t.test('a segment the medium does not give back is left alone, and its numbers are not used again', async t => {
   const unreadable = { ...noRecord, unreadable: 'EIO', bytes: 400 }
   const inTheMiddle = plan({ segments: [segment(1), segment(11, unreadable), segment(21)] })
-  t.strictSame(inTheMiddle.losses, [damage(11, 20)])
+  t.strictSame(inTheMiddle.losses, [])
   const newest = plan({ segments: [segment(1), segment(11, unreadable)] })
   t.strictSame(newest, {
     steps: [
       { name: segmentName(1), action: 'keep', reason: 'it is sound', lost: 0 },
-      {
-        name: segmentName(11),
-        action: 'quarantine',
-        to: `${segmentName(11)}.bad`,
-        reason: 'it cannot be read (EIO)',
-        lost: 1,
-      },
+      { name: segmentName(11), action: 'keep', reason: 'it cannot be read to its end (EIO)', lost: 0 },
     ],
     nextSeq: 32,
     losses: [damage(11, 31, 1)],
   })
-})
-
-t.test('a segment of which the beginning can be read is kept', async t => {
-  const half = { unreadable: 'EIO', records: 5, lastSeq: 15, bytes: 400 }
-  const older = plan({ segments: [segment(11, half), segment(21)] })
-  t.strictSame(older.losses, [])
-  t.strictSame(older.steps[0]?.action, 'keep')
-  const newest = plan({ segments: [segment(11, half)] })
-  t.strictSame(newest.steps, [
-    { name: segmentName(11), action: 'keep', reason: 'only its beginning can be read (EIO)', lost: 0 },
-  ])
-  t.strictSame(newest.losses, [damage(16, 31, 1)])
+  const half = plan({ segments: [segment(11, { ...unreadable, records: 5, lastSeq: 15 })] })
+  t.strictSame(half.losses, [damage(16, 31, 1)])
 })
 
 t.test('a sealed segment is never cut', async t => {
