@@ -1,0 +1,218 @@
+/** Makes a bundle: one archive of a time window, everything redacted, whatever some part of it does. */
+import { performance } from 'node:perf_hooks'
+import { setImmediate as breathe } from 'node:timers/promises'
+import type { Secrets } from '../../transports/secrets.js'
+import { AgentError } from '../errors.js'
+import { takeInventory } from '../evidence/inventory.js'
+import { readRecords } from '../evidence/read.js'
+import type { Window } from '../evidence/window.js'
+import type { Redactor } from '../redact.js'
+import type { Versions } from '../versions.js'
+import { legendOf } from './legend.js'
+import { bundleFormat, type Entry, type EntryStatus, type Manifest, manifestName } from './manifest.js'
+import type { Part, PartContext, Seen } from './part.js'
+import { parts as allParts } from './parts.js'
+import { createSelfTest, type SelfTest } from './self-test.js'
+import { createZip, type ZipWriter } from './zip.js'
+
+export type BundleOptions = Readonly<{
+  /** Where it goes; the directory is there already. */
+  file: string
+  /** A side that is open is closed by the oldest record and by `nowMs`. */
+  window: Window
+  requestedBy: string
+  why: string
+  ringDir: string
+  /** `device` or `device/module`. */
+  device: string
+  /** Without secrets, as `config.json` shows it. */
+  config: unknown
+  versions: Versions
+  /** Titles by id. */
+  causes: Readonly<Record<string, string>>
+  /** A redactor of this bundle's own, so that its counts are the bundle's. */
+  redactor: Redactor
+  /** Those that the redactor takes out. */
+  secrets: Secrets
+  signal?: AbortSignal
+  /** Wall time. */
+  nowMs: number
+  parts?: readonly Part[]
+  /** Default: the host's. */
+  inventory?: (signal: AbortSignal) => Promise<unknown>
+}>
+
+export type Made = Readonly<{ bytes: number; fileName: string; manifest: Manifest }>
+
+/**
+ * Streams, with bounded memory; the file is on disk under its name when the promise resolves, and no file is left by a
+ * failure. A part that fails, hangs or is damaged ends as far as it came, and the manifest says so.
+ *
+ * @throws AgentError `BUNDLE_INVALID` when a secret was found in it; the file system's error when it cannot be written;
+ *   the signal's reason
+ */
+export async function makeBundle(options: BundleOptions): Promise<Made> {
+  const { file, redactor, secrets, ringDir, nowMs, signal = new AbortController().signal } = options
+  const window = await closed(options.window, ringDir, nowMs)
+  const selfTest = createSelfTest(redactor, secrets)
+  const seen: Seen = { covered: null, gaps: [], gapsLeftOut: 0, sampleColumns: new Set(), columnsLeftOut: 0 }
+  const context: Omit<PartContext, 'signal' | 'records'> = {
+    ringDir,
+    window,
+    config: options.config,
+    inventory: options.inventory ?? (signal => takeInventory({ signal })),
+    json: value => redactor.json(value),
+    text: text => redactor.text(text),
+    plantedSecret: selfTest.plantedSecret,
+    seen,
+  }
+  const zip = createZip(file, window.until)
+  try {
+    const entries: Entry[] = []
+    for (const part of options.parts ?? allParts) entries.push(await addPart(zip, part, context, selfTest, signal))
+    const manifest: Manifest = {
+      format: bundleFormat,
+      device: options.device,
+      createdAt: timeOf(nowMs),
+      requestedBy: options.requestedBy,
+      why: options.why,
+      window: { from: timeOf(window.since), to: timeOf(window.until) },
+      covered: seen.covered,
+      versions: options.versions,
+      entries,
+      redactions: redactor.removed(),
+      gaps: seen.gaps,
+      gapsLeftOut: seen.gapsLeftOut,
+      legend: legendOf(options.causes),
+    }
+    const text = `${JSON.stringify(JSON.parse(redactor.json(manifest)), null, 2)}\n`
+    selfTest.search(text)
+    if (selfTest.failed)
+      throw new AgentError('BUNDLE_INVALID', 'the self-test found a secret in it; nothing is shipped')
+    await zip.add(manifestName, once(text))
+    const bytes = await zip.finish()
+    return { bytes, fileName: bundleName(options.device, window), manifest }
+  } catch (error) {
+    await zip.discard()
+    throw error
+  }
+}
+
+/** `hubrec-<device>-<from>-<to>.zip`, of characters that every file system and every URL takes. */
+export function bundleName(device: string, window: Readonly<{ since: number; until: number }>): string {
+  const compact = (ms: number): string => timeOf(ms).replace(/[-:]/g, '')
+  const safe = device.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 128)
+  return `hubrec-${safe}-${compact(window.since)}-${compact(window.until)}.zip`
+}
+
+type ClosedWindow = PartContext['window']
+
+async function closed({ since, until }: Window, ringDir: string, nowMs: number): Promise<ClosedWindow> {
+  const end = until ?? nowMs
+  return { since: since ?? Math.min((await oldest(ringDir)) ?? end, end), until: end }
+}
+
+/** A ring that cannot be read has no oldest record; the parts will say why. */
+async function oldest(ringDir: string): Promise<number | null> {
+  try {
+    for await (const { at } of readRecords(ringDir)) return Date.parse(at)
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error
+  }
+  return null
+}
+
+async function addPart(
+  zip: ZipWriter,
+  part: Part,
+  context: Omit<PartContext, 'signal' | 'records'>,
+  selfTest: SelfTest,
+  signal: AbortSignal,
+): Promise<Entry> {
+  signal.throwIfAborted()
+  const startedMs = performance.now()
+  const limit = new AbortController()
+  const stop = (): void => limit.abort(signal.reason)
+  signal.addEventListener('abort', stop, { once: true })
+  const timer = setTimeout(() => limit.abort(new TimeOver()), part.timeLimitMs)
+  const { ringDir, window } = context
+  const whole: PartContext = {
+    ...context,
+    signal: limit.signal,
+    records: types => readRecords(ringDir, { ...window, ...(types ? { types } : {}), signal: limit.signal }),
+  }
+  let failure: unknown = null
+  let isBegun = false
+
+  async function* content(): AsyncGenerator<Buffer> {
+    try {
+      for await (const piece of untilAborted(part.content(whole), limit.signal)) {
+        selfTest.search(piece)
+        isBegun = true
+        yield Buffer.from(piece)
+        // A ring that is read from memory would otherwise keep the loop for itself.
+        await breathe()
+      }
+    } catch (error) {
+      failure = error ?? new Error('unknown')
+      throw error
+    }
+  }
+
+  try {
+    const { bytes, sha256 } = await zip.add(part.name, content())
+    signal.throwIfAborted()
+    const durationMs = Math.round(performance.now() - startedMs)
+    const shortcoming = part.shortcoming?.(whole) ?? null
+    if (failure === null) {
+      const status = shortcoming === null ? 'complete' : 'truncated'
+      return { name: part.name, bytes, sha256, durationMs, status, reason: shortcoming }
+    }
+    return { name: part.name, bytes, sha256, durationMs, ...described(failure, isBegun, part) }
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/** A part's own time is over. */
+class TimeOver extends Error {
+  override readonly name = 'TimeOver'
+}
+
+function described(failure: unknown, isBegun: boolean, part: Part): { status: EntryStatus; reason: string } {
+  if (failure instanceof TimeOver) return { status: 'timedOut', reason: `not done within ${part.timeLimitMs} ms` }
+  const reason = failure instanceof Error ? failure.message : String(failure)
+  return { status: isBegun ? 'truncated' : 'failed', reason }
+}
+
+/** Whatever the generator waits for, the waiting ends with the signal; it may never hear of it itself. */
+async function* untilAborted(content: AsyncGenerator<string>, signal: AbortSignal): AsyncGenerator<string> {
+  let stop = (): void => undefined
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(signal.reason)
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
+  // Nobody may be waiting when it happens.
+  aborted.catch(() => undefined)
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([content.next(), aborted])
+      if (done) return
+      yield value
+    }
+  } finally {
+    signal.removeEventListener('abort', stop)
+    // Not awaited: a generator that hangs would hang here too.
+    content.return(undefined).catch(() => undefined)
+  }
+}
+
+async function* once(text: string): AsyncGenerator<Buffer> {
+  yield Buffer.from(text)
+}
+
+/** As far as a date can say it. */
+const timeOf = (ms: number): string =>
+  new Date(Math.min(Math.max(ms, -62_135_596_800_000), 253_402_300_799_999)).toISOString()

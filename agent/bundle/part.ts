@@ -1,0 +1,43 @@
+/** What an entry of a bundle is: a name, and where its text comes from. To add one, write a file and name it in parts.ts. */
+import type { InferredGap, LogRecord, RecordType } from '../evidence/record.js'
+
+/** What every part may ask; nothing that it gives was redacted beyond what the ring is. */
+export type PartContext = Readonly<{
+  /** The records of the window, oldest first. */
+  records(types?: readonly RecordType[]): AsyncGenerator<LogRecord | InferredGap>
+  ringDir: string
+  /** Wall times in unix milliseconds. */
+  window: Readonly<{ since: number; until: number }>
+  config: unknown
+  /** What the host is. */
+  inventory(signal: AbortSignal): Promise<unknown>
+  /** Plain data as JSON on one line, without secrets: whatever leaves this device goes through here. */
+  json(value: unknown): string
+  /** Any other text without secrets. */
+  text(text: string): string
+  /** Goes into one record and into the inventory; a bundle in which it can be found is not shipped. */
+  plantedSecret: string
+  /** What the records have told to the parts that come after them. */
+  seen: Seen
+  signal: AbortSignal
+}>
+
+/** Grows while `records.ndjson` is written. */
+export type Seen = {
+  covered: { from: string; to: string } | null
+  gaps: (LogRecord | InferredGap)[]
+  gapsLeftOut: number
+  /** Names of the fields of samples. */
+  sampleColumns: Set<string>
+  /** Columns that were too many. */
+  columnsLeftOut: number
+}
+
+export type Part = Readonly<{
+  name: string
+  /** Whole lines or whole documents at a time, at most some 64 KiB where there are many. */
+  content(context: PartContext): AsyncGenerator<string>
+  /** Why what it gave is less than it should be; asked at its end. */
+  shortcoming?(context: PartContext): string | null
+  timeLimitMs: number
+}>

@@ -1,0 +1,57 @@
+/** The proof that redaction works, made anew in each bundle: a secret is planted, and everything that comes out is searched. */
+import { randomBytes } from 'node:crypto'
+import { createSecrets, type Secrets } from '../../transports/secrets.js'
+import type { Redactor } from '../redact.js'
+
+export interface SelfTest {
+  readonly plantedSecret: string
+  /** Looks at what is about to be shipped, in order. Pieces are whole lines or whole documents. */
+  search(piece: string): void
+  /** Whether any secret was seen. */
+  readonly failed: boolean
+}
+
+/** Overlap of two pieces, longer than any form of the planted secret. */
+const overlapCharacters = 512
+
+/** @param secrets the ones that `redactor` takes out */
+export function createSelfTest(redactor: Redactor, secrets: Secrets): SelfTest {
+  // Characters that every encoding writes differently.
+  const plantedSecret = `hubrec/self-test+${randomBytes(18).toString('base64')}/=`
+  secrets.add('planted', plantedSecret)
+  // Known by itself as well, so that a redactor that does nothing is found out.
+  const planted = createSecrets()
+  planted.add('planted', plantedSecret)
+  let before = ''
+  let failed = false
+
+  const isClean = (text: string): boolean => planted.scrub(text).text === text
+
+  return {
+    plantedSecret,
+    search(piece) {
+      if (!isClean(before + piece) || !piece.split('\n').every(line => isRedacted(line, redactor))) failed = true
+      before = piece.slice(-overlapCharacters)
+    },
+    get failed() {
+      return failed
+    },
+  }
+}
+
+/** Whether another pass would take out nothing more. */
+function isRedacted(line: string, redactor: Redactor): boolean {
+  if (redactor.text(line) === line) return true
+  // Seen as plain text an escape can look like the head of a secret; seen as JSON it cannot.
+  const value = parse(line)
+  return value !== undefined && redactor.json(value) === JSON.stringify(value)
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text.replace(/,$/, ''))
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}

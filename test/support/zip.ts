@@ -1,0 +1,13 @@
+/** What is in a ZIP file, read by a reader that knows nothing of bundles. */
+import yauzl from 'yauzl'
+
+export async function entriesOf(file: string): Promise<Map<string, Buffer>> {
+  const zip = await yauzl.openPromise(file)
+  const entries = new Map<string, Buffer>()
+  for await (const entry of zip.eachEntry()) {
+    const chunks: Buffer[] = []
+    for await (const chunk of await zip.openReadStreamPromise(entry)) chunks.push(chunk)
+    entries.set(entry.fileName, Buffer.concat(chunks))
+  }
+  return entries
+}
