@@ -4,14 +4,17 @@ import { dirname, join } from 'node:path'
 import type { BackoffLimits } from '../transports/backoff.js'
 import { type Clock, systemClock } from '../transports/clock.js'
 import { type Credential, CredentialError, loadCredential } from '../transports/credentials.js'
+import { createFileUpload } from '../transports/file-upload.js'
 import { tapMqtt } from '../transports/mqtt.js'
 import { createSecrets, type Secrets } from '../transports/secrets.js'
 import { supervise } from '../transports/supervisor.js'
 import type { Wiring } from '../transports/transport.js'
 import { createTrust, type Trust } from '../transports/trust.js'
+import { makeBundle } from './bundle/make.js'
 import type { Config } from './config/config.js'
 import { describeConfig } from './config/describe.js'
 import { type ControlSocket, claimControlSocket } from './control.js'
+import { causeTitles } from './diagnosis/catalogue.js'
 import { AgentError } from './errors.js'
 import { clockChanges } from './evidence/clock-watch.js'
 import { type Memory, readMemory } from './evidence/read.js'
@@ -24,7 +27,10 @@ import { createPipeline, type Pipeline } from './pipeline.js'
 import { createRedactor } from './redact.js'
 import { openRing } from './ring/open.js'
 import { type Part, runTogether } from './run-together.js'
-import { liveStatus, type StartData } from './status.js'
+import { deviceName, liveStatus, type StartData, type Status } from './status.js'
+import { type Outbox, openOutbox } from './upload/outbox.js'
+import { isUnmade, isUnsent, viewOf } from './upload/task.js'
+import { createUploader } from './upload/uploader.js'
 import { versions } from './versions.js'
 
 export type DaemonOptions = Readonly<{
@@ -108,7 +114,36 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   const { ending } = remembered.before
   if (ending.kind === 'crash') log.warn('the run before ended without a goodbye', { rebooted: ending.rebooted })
 
+  const outbox = await openOutbox({ dir: join(stateDir, 'outbox'), secrets, warn: message => log.warn(message) })
+  const { allowedContainers, privateHosts } = config.upload
+  const uploader = createUploader({
+    outbox,
+    link: createFileUpload({ credential, trust, host: credential.hubHost, httpsPort: connection.ports.https, secrets }),
+    allowed: { containers: allowedContainers, privateHosts },
+    storage: { trust },
+    secrets,
+    makeBundle: ({ request }, file, signal) =>
+      makeBundle({
+        file,
+        ...request,
+        ringDir,
+        device: deviceName(device),
+        config: settings,
+        versions: start.versions,
+        causes: causeTitles,
+        redactor: createRedactor(secrets),
+        secrets,
+        signal,
+        nowMs: clock.now().wallMs,
+      }),
+    onStep: (task, step) => {
+      log.info(`upload ${task.correlationId}: ${step}`)
+      void records.record('task', { ...viewOf(task), step })
+    },
+  })
+
   const parts: Part[] = [
+    uploader.part,
     samplerPart(config, records, clock, snapshot => {
       host.synchronised = snapshot.synchronised
     }),
@@ -140,7 +175,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
       state: records.state(conn),
       ring: ring.state,
       ringDir,
-      outbox: { waiting: 0, bytes: 0 },
+      outbox: waitingIn(outbox),
       versions: start.versions,
     })
   control?.answer({ status })
@@ -160,6 +195,11 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     await control?.close()
     await operator.close()
   }
+}
+
+const waitingIn = (outbox: Outbox): Status['outbox'] => {
+  const waiting = outbox.tasks().filter(task => isUnmade(task) || isUnsent(task))
+  return { waiting: waiting.length, bytes: waiting.reduce((sum, { bytesTotal }) => sum + (bytesTotal ?? 0), 0) }
 }
 
 /** All that is wrong with what the configuration points to, at once. */

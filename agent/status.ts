@@ -6,6 +6,7 @@ import type { Episode } from './evidence/episode.js'
 import { readEpisodes, readMemory } from './evidence/read.js'
 import type { ConnectionState } from './pipeline.js'
 import type { RingState } from './ring/ring.js'
+import type { Versions } from './versions.js'
 
 export type Status = Readonly<{
   daemon: 'running' | 'down'
@@ -33,8 +34,12 @@ export type Status = Readonly<{
   ring: (RingState | Readonly<{ bytes: number; budgetBytes: number | null; segments: number }>) &
     Readonly<{ dir: string }>
   outbox: Readonly<{ waiting: number; bytes: number }>
-  versions: Readonly<Record<string, unknown>>
+  versions: Partial<Versions>
 }>
+
+/** `device` or `device/module`. */
+export const deviceName = ({ deviceId, moduleId }: NonNullable<Status['device']>): string =>
+  moduleId === null ? deviceId : `${deviceId}/${moduleId}`
 
 export type Condition = Readonly<{ code: string; since: string; severity: 'warning' | 'error'; text: string }>
 
@@ -137,7 +142,7 @@ export type StartData = Readonly<{
   credential: string
   configHash: string
   ringBudgetBytes: number
-  versions: Status['versions']
+  versions: Versions
   clock: object
 }>
 

@@ -12,6 +12,8 @@ export type SdkTransport = Parameters<typeof device.Client.fromConnectionString>
 export interface Credential {
   /** As the connection string says it, with a port if one is there: the SDK signs tokens for this text. */
   readonly hub: string
+  /** The hub's name without a port: what file upload dials. */
+  readonly hubHost: string
   /** The name to dial, to verify in TLS and to look up: the gateway's if there is one, else the hub's. */
   readonly host: string
   /** From the connection string's host; `null` leaves it to the configuration. */
@@ -104,6 +106,7 @@ export function parseConnectionString(text: string, place: string, secrets: Secr
   const connectionString = known.flatMap(name => (fields.has(name) ? [`${name}=${fields.get(name)}`] : [])).join(';')
   return {
     hub: hub.text,
+    hubHost: hub.host,
     host: dialled.host,
     port: dialled.port,
     gateway: gateway !== null,

@@ -6,10 +6,10 @@ import { createSecrets, type Secrets } from '../../transports/secrets.js'
 import { type Made, makeBundle } from '../bundle/make.js'
 import { describeConfig } from '../config/describe.js'
 import { loadConfig } from '../config/load.js'
-import { catalogue } from '../diagnosis/catalogue.js'
+import { causeTitles } from '../diagnosis/catalogue.js'
 import { readMemory } from '../evidence/read.js'
 import { createRedactor } from '../redact.js'
-import type { StartData } from '../status.js'
+import { deviceName, type StartData } from '../status.js'
 import { versions } from '../versions.js'
 import { type Command, type Io, text, type Values } from './command.js'
 import { sourceOptions, windowOptions } from './options.js'
@@ -37,7 +37,7 @@ export const bundle: Command = {
     await learnSecrets(loaded.config.connection.connectionStringFile, secrets, io)
     const ringDir = join(loaded.config.stateDir, 'ring')
     const { lastStart } = await readMemory(ringDir)
-    const device = nameOf(lastStart?.data as Partial<StartData> | undefined)
+    const told = lastStart?.data as Partial<StartData> | undefined
     const output = text(values, 'output')
     const file = resolve(output ?? `.hubrec-bundle-${process.pid}.zip`)
     const made = await makeBundle({
@@ -46,10 +46,10 @@ export const bundle: Command = {
       requestedBy: 'hubrec bundle',
       why: 'asked for on this device',
       ringDir,
-      device,
+      device: told?.device ? deviceName(told.device) : 'unknown',
       config: describeConfig(loaded.config).settings,
       versions: versions(),
-      causes: Object.fromEntries(catalogue.map(({ id, title }) => [id, title])),
+      causes: causeTitles,
       redactor: createRedactor(secrets),
       secrets,
       signal: io.signal,
@@ -72,17 +72,13 @@ async function learnSecrets(file: string | null, secrets: Secrets, { env, compla
   }
 }
 
-const nameOf = (told: Partial<StartData> | undefined): string => {
-  const { deviceId, moduleId } = told?.device ?? {}
-  return [deviceId ?? 'unknown', ...(moduleId ? [moduleId] : [])].join('/')
-}
-
 function tell(file: string, { bytes, manifest }: Made, { json }: Values): string[] {
   if (json) return [JSON.stringify({ file, bytes, manifest })]
   return [
     file,
     ...manifest.entries.map(
-      ({ name, bytes, status, reason }) => `  ${name.padEnd(16)} ${status}, ${bytes} bytes${reason ? `: ${reason}` : ''}`,
+      ({ name, bytes, status, reason }) =>
+        `  ${name.padEnd(16)} ${status}, ${bytes} bytes${reason ? `: ${reason}` : ''}`,
     ),
     `${bytes} bytes; removed: ${JSON.stringify(manifest.redactions)}`,
   ]

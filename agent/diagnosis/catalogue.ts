@@ -105,6 +105,11 @@ export const catalogue: readonly Cause[] = [
   unknownClose,
 ]
 
+/** Titles by id, for the legend of a bundle. */
+export const causeTitles: Readonly<Record<string, string>> = Object.fromEntries(
+  catalogue.map(({ id, title }) => [id, title]),
+)
+
 const byId: ReadonlyMap<string, Cause> = new Map(catalogue.map(cause => [cause.id, cause]))
 
 /** `undefined` for an id that this release does not know. */

@@ -28,6 +28,7 @@ const problemsOf = (text: string): readonly string[] => {
 t.test('a device', async t => {
   t.strictSame(said(parse(`HostName=my-hub.azure-devices.net;DeviceId=gateway-7;SharedAccessKey=${key}\n`)), {
     hub: 'my-hub.azure-devices.net',
+    hubHost: 'my-hub.azure-devices.net',
     host: 'my-hub.azure-devices.net',
     port: null,
     gateway: false,
@@ -40,6 +41,7 @@ t.test('a module behind a gateway, with a port', async t => {
   const text = `HostName=my-hub.azure-devices.net;DeviceId=gateway-7;ModuleId=hubrec;SharedAccessKey=${key};GatewayHostName=edge:8884`
   t.strictSame(said(parse(text)), {
     hub: 'my-hub.azure-devices.net',
+    hubHost: 'my-hub.azure-devices.net',
     host: 'edge',
     port: 8884,
     gateway: true,
@@ -49,7 +51,9 @@ t.test('a module behind a gateway, with a port', async t => {
 })
 
 t.test('all that is wrong is said at once, and nothing of the secret', async t => {
-  const problems = problemsOf(`HostName=my hub;DeviceId=a b;SharedAccessKey=${key.slice(1)};Colour=red;${key.slice(0, 20)}`)
+  const problems = problemsOf(
+    `HostName=my hub;DeviceId=a b;SharedAccessKey=${key.slice(1)};Colour=red;${key.slice(0, 20)}`,
+  )
   t.strictSame(problems, [
     'part 5: expected Name=Value',
     'unknown field (expected HostName, DeviceId, ModuleId, SharedAccessKey, GatewayHostName)',
