@@ -272,8 +272,8 @@ for (const direction of ['both', 'towardHub', 'towardDevice'] as const) {
       await door.heal()
       await answersAgain(t, connection, deviceId, from)
       // Toward the hub both sides' timers run out together, and the hub's FIN may win: then the wire says a little less.
-    const confidence = lost.by === 'us' ? 'certain' : 'likely'
-    t.strictSame(connection.episodes.map(judged), [closed({ cause: 'link-lost-keepalive', confidence })])
+      const confidence = lost.by === 'us' ? 'certain' : 'likely'
+      t.strictSame(connection.episodes.map(judged), [closed({ cause: 'link-lost-keepalive', confidence })])
       const [episode] = connection.episodes
       t.equal(episode?.detectedAfterMs, Math.round(lost.silentMs))
       t.ok(lost.silentMs > 1_400 && lost.silentMs < 5_500, `silent for ${lost.silentMs} ms`)
