@@ -22,6 +22,7 @@ import { levels } from './evidence/record.js'
 import { remember } from './evidence/remember.js'
 import { runSampler, type Sample } from './evidence/sampler.js'
 import { type ClockSnapshot, readClock } from './evidence/samples/clock.js'
+import { createMethods } from './methods/methods.js'
 import { createOperatorLog, type Log } from './operator-log.js'
 import { createPipeline, type Pipeline } from './pipeline.js'
 import { createRedactor } from './redact.js'
@@ -142,6 +143,29 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     },
   })
 
+  const status = async () =>
+    liveStatus({
+      startedAtMs,
+      nowMs: clock.now().wallMs,
+      device,
+      protocol: connection.protocol,
+      state: records.state(conn),
+      ring: ring.state,
+      ringDir,
+      outbox: waitingIn(outbox),
+      versions: start.versions,
+    })
+  const methods = createMethods({
+    device,
+    ringDir,
+    redactor,
+    uploader,
+    outbox,
+    allowed: { containers: allowedContainers, privateHosts },
+    status,
+    onFailure: (name, error) => log.error('a direct method failed', { method: name, err: error }),
+  })
+
   const parts: Part[] = [
     uploader.part,
     samplerPart(config, records, clock, snapshot => {
@@ -160,24 +184,12 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
             sasLifetimeSeconds: connection.sasLifetimeSeconds,
             lastIncarnation: memory.nextInc - 1,
             onEvent: (event, incarnation) => records.wire(conn, event, incarnation),
-            onMethod: async () => ({ status: 200 }),
+            onMethod: methods,
           },
           signal,
         ),
     },
   ]
-  const status = async () =>
-    liveStatus({
-      startedAtMs,
-      nowMs: clock.now().wallMs,
-      device,
-      protocol: connection.protocol,
-      state: records.state(conn),
-      ring: ring.state,
-      ringDir,
-      outbox: waitingIn(outbox),
-      versions: start.versions,
-    })
   control?.answer({ status })
 
   const crash = watchForCrash()

@@ -34,34 +34,35 @@ export type Backoff = Readonly<{
   takeOvers: number
   /** Whether the last attempt was refused for what it presented. */
   refused: boolean
-  /** When the last good session ended (or the start), on the clock that counts suspended time. */
-  troubleSinceMs: number
+  /** When the last session ended (or the start), on the clock that counts suspended time. */
+  outageSinceMs: number
 }>
 
 export const initialBackoff = (nowMs: number): Backoff => ({
   failures: 0,
   takeOvers: 0,
   refused: false,
-  troubleSinceMs: nowMs,
+  outageSinceMs: nowMs,
 })
 
 export type Outcome =
   | Readonly<{ what: 'attemptFailed'; refused: boolean }>
   | Readonly<{ what: 'sessionEnded'; lastedMs: number; likeTakeOver: boolean }>
 
-/** What an outcome changes. A session under 60 s does not reset the backoff. */
+/** What an outcome changes. A session under 60 s does not reset the backoff, but each outage is as long as it is. */
 export function after(backoff: Backoff, outcome: Outcome, nowMs: number): Backoff {
   if (outcome.what === 'attemptFailed') {
     return { ...backoff, failures: backoff.failures + 1, takeOvers: 0, refused: outcome.refused }
   }
   if (outcome.lastedMs >= goodSessionMs) {
-    return { failures: 0, takeOvers: outcome.likeTakeOver ? 1 : 0, refused: false, troubleSinceMs: nowMs }
+    return { failures: 0, takeOvers: outcome.likeTakeOver ? 1 : 0, refused: false, outageSinceMs: nowMs }
   }
   return {
     ...backoff,
     failures: backoff.failures + 1,
     takeOvers: outcome.likeTakeOver ? backoff.takeOvers + 1 : 0,
     refused: false,
+    outageSinceMs: nowMs,
   }
 }
 
@@ -84,7 +85,7 @@ export function nextDelay(
     return { delayMs: Math.round(delayMs), policy: 'takeOver' }
   }
   const capMs = backoff.refused ? limits.refusedCapMs : limits.capMs
-  const outageMs = Math.max(firstCeilingMs, nowMs - backoff.troubleSinceMs)
+  const outageMs = Math.max(firstCeilingMs, nowMs - backoff.outageSinceMs)
   const exponentialMs = firstCeilingMs * 2 ** Math.min(Math.max(backoff.failures - 1, 0), 30)
   const ceilingMs = Math.min(capMs, exponentialMs, outageMs)
   return { delayMs: Math.round(random() * ceilingMs), policy: backoff.refused ? 'refused' : 'network' }

@@ -96,7 +96,7 @@ export type Closed = Readonly<{
   /** How long a keepalive ping has gone unanswered; `null` when none was out. */
   pingUnansweredMs: number | null
   inFlightPublishes: number
-  /** Whether a publish was on its way or had left within the last second. */
+  /** Whether the first publish of the session was on its way, or had left within the last second: earlier ones did no harm. */
   afterPublish: boolean
   bytesRead: number
   bytesWritten: number

@@ -77,8 +77,8 @@ function ranked(judged: readonly Judged[]): Group[] {
 
 function judgeByAttempts(winner: Group, others: readonly Group[], judged: number, evidence: Evidence): Diagnosis {
   const ofAll =
-    evidence.failed.length < evidence.attemptCount
-      ? ` (of ${evidence.attemptCount}; those in the middle were not kept)`
+    evidence.failed.length < evidence.failedCount
+      ? ` (of ${evidence.failedCount}; those in the middle were not kept)`
       : ''
   const outage = `${duration(winner.answersForMs)} without a connection.`
   const share =

@@ -80,9 +80,9 @@ export type PastSession = Readonly<{
 export type Evidence = Readonly<{
   protocol: Protocol
   ending: Ending
-  /** The failed attempts, oldest first; the middle is left out above 64, `attemptCount` has them all. */
+  /** The failed attempts, oldest first; the middle is left out above 64, and `failedCount` counts them all. */
   failed: readonly FailedAttempt[]
-  attemptCount: number
+  failedCount: number
   /** Whether the episode has ended, and so nothing more is to come. */
   ended: boolean
   /** Sessions before the episode, the one that was lost last. */

@@ -67,6 +67,7 @@ const tellers: ReadonlyMap<RecordType, Tell> = new Map<RecordType, Tell>([
       return say`${count} records are missing here (${reason}${numbers})`
     },
   ],
+  ['task', ({ correlationId, step, status, message }) => listed([say`${correlationId}: ${step}`, status, message])],
   ['mark', ({ note, id }) => listed([note, id === undefined ? null : say`[${id}]`], ' ')],
   ['start', data => listed(['hubrec started', rest(data)])],
   ['stop', data => listed(['hubrec stopped', rest(data)])],

@@ -40,6 +40,7 @@ type OpenEpisode = Readonly<{
   sdkSaid: Readonly<{ name: string; message: string }> | null
   ending: Ending
   failed: readonly FailedAttempt[]
+  failedCount: number
   carriedOver: Verdict | null
   /** When the last attempt ended, or the episode began. */
   answeredUntilMs: number
@@ -106,6 +107,7 @@ export function begin(remembered: Remembered, now: Instant, newId: () => string)
     sdkSaid: open?.sdkSaid ?? null,
     ending,
     failed: [],
+    failedCount: 0,
     carriedOver: open?.verdict ?? null,
     answeredUntilMs: now.bootMs,
   }
@@ -210,6 +212,7 @@ function attemptFailed(
   const next: OpenEpisode = {
     ...episode,
     failed: failed.length > failedMax ? failed.filter((_, index) => index !== failedMax / 2) : failed,
+    failedCount: episode.failedCount + 1,
     answeredUntilMs: now.bootMs,
   }
   const after = { ...tracker, dialling: null, episode: next }
@@ -237,6 +240,7 @@ function sessionClosed(
     sdkSaid: null,
     ending: { kind: 'closed', event, subscribed },
     failed: [],
+    failedCount: 0,
     carriedOver: null,
     answeredUntilMs: now.bootMs,
   }
@@ -274,7 +278,7 @@ function record(tracker: Tracker, episode: OpenEpisode, ended: Instant | null): 
     protocol: episode.protocol,
     ending: episode.ending,
     failed: episode.failed,
-    attemptCount: episode.attempts,
+    failedCount: episode.failedCount,
     ended: ended !== null,
     history: tracker.history,
     credentialWorked: tracker.credentialWorked,

@@ -40,7 +40,7 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
-    done: 'twin: for 8 s a second client uses the same identity',
+    done: 'twin: for 10 s a second client uses the same identity',
     strike: async ({ hub, deviceIds }) => {
       const rivals = deviceIds.map(deviceId =>
         startRival({
@@ -51,7 +51,7 @@ export const scenarios: readonly Scenario[] = [
           token: () => hub.sasToken({ deviceId }),
         }),
       )
-      await sleep(8_000)
+      await sleep(10_000)
       await Promise.all(rivals.map(end => end()))
     },
   },

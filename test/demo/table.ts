@@ -2,6 +2,8 @@
 
 export type Row = Readonly<{
   done: string
+  /** How long the stock application was listened to. */
+  observedMs: number
   stockSaid: readonly string[]
   /** From the fault's end until a method was answered; `null` when it was not. */
   stockBackMs: number | null
@@ -19,12 +21,21 @@ export function showRows(rows: readonly Row[]): string[] {
   return ['', ...cells(head), rule, ...rows.flatMap(row => [...cells(columns(row)), rule])]
 }
 
-function columns({ done, stockSaid, stockBackMs, hubrecBackMs, cause, confidence, patienceMs }: Row): string[] {
+function columns({
+  done,
+  observedMs,
+  stockSaid,
+  stockBackMs,
+  hubrecBackMs,
+  cause,
+  confidence,
+  patienceMs,
+}: Row): string[] {
   const back = (ms: number | null): string =>
     ms === null ? `not in ${patienceMs / 1_000} s` : `${(ms / 1_000).toFixed(1)} s`
   return [
     done,
-    stockSaid.length === 0 ? 'nothing' : counted(stockSaid).join('; '),
+    stockSaid.length === 0 ? `nothing in ${Math.round(observedMs / 1_000)} s` : counted(stockSaid).join('; '),
     cause === null ? 'nothing' : `${cause} (${confidence})`,
     back(stockBackMs),
     back(hubrecBackMs),

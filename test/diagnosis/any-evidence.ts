@@ -129,7 +129,7 @@ const evidence: fc.Arbitrary<Evidence> = fc.record({
   protocol,
   ending,
   failed: fc.array(attempt, { maxLength: 8 }),
-  attemptCount: fc.nat(200),
+  failedCount: fc.nat(200),
   ended: fc.boolean(),
   history: fc.array(past, { maxLength: 16 }),
   credentialWorked: fc.boolean(),

@@ -266,6 +266,7 @@ t.test('of a thousand failed attempts the first and the last are kept, and all a
   const last = episodesIn(tell(firstStart, ...story)).at(-1)
   t.equal(last?.facts.attempts, 1_000)
   t.equal(last?.evidence.failed.length, 64)
+  t.equal(last?.evidence.failedCount, 1_000)
   t.strictSame(
     [0, 31, 63].map(index => last?.evidence.failed[index]?.code),
     [0, 31, 999 % 256],

@@ -14,7 +14,7 @@ export const evidenceOf = (story: Partial<Evidence> = {}): Evidence => {
     protocol: 'mqtt',
     ending: { kind: 'start' },
     failed,
-    attemptCount: failed.length,
+    failedCount: failed.length,
     ended: true,
     history: [],
     credentialWorked: true,

@@ -40,8 +40,14 @@ t.test('a refused credential too never waits longer than the outage so far', asy
 
 t.test('a session under a minute does not reset the backoff, one of a minute does', async t => {
   const before = [1, 2, 3, 4, 5].map(n => [n * minute, failed] as const)
-  t.strictSame(longest(...before, [6 * minute, session(59 * second)]), { delayMs: 32 * second, policy: 'network' })
-  t.strictSame(longest(...before, [6 * minute, session(minute)]), { delayMs: second, policy: 'network' })
+  const again = [9 * minute, failed] as const
+  t.strictSame(longest(...before, [6 * minute, session(59 * second)], again), { delayMs: minute, policy: 'network' })
+  t.strictSame(longest(...before, [6 * minute, session(minute)], again), { delayMs: second, policy: 'network' })
+})
+
+t.test('after a short session too the first retry comes within a second: the outage is that young', async t => {
+  const before = [1, 2, 3, 4, 5].map(n => [n * minute, failed] as const)
+  t.strictSame(longest(...before, [6 * minute, session(5 * second)]), { delayMs: second, policy: 'network' })
 })
 
 t.test('two take-overs in a row wait at least two minutes, at most fifteen', async t => {
@@ -88,7 +94,7 @@ t.test('whatever happens, only take-overs wait longer than the outage and the ca
         nowMs += laterMs
         backoff = after(backoff, happened, nowMs)
         const { delayMs, policy } = nextDelay(backoff, defaultLimits, nowMs, () => random)
-        const outageMs = Math.max(second, nowMs - backoff.troubleSinceMs)
+        const outageMs = Math.max(second, nowMs - backoff.outageSinceMs)
         if (policy === 'takeOver') {
           if (delayMs < 2 * minute || delayMs > 15 * minute) return false
         } else if (delayMs > Math.min(outageMs, policy === 'refused' ? 15 * minute : minute)) return false
