@@ -1,0 +1,17 @@
+/** Every direct method that is answered. */
+import { getEpisodes } from './get-episodes.js'
+import { getModuleLogs } from './get-module-logs.js'
+import { getStatus } from './get-status.js'
+import { getTaskStatus } from './get-task-status.js'
+import type { Method } from './method.js'
+import { ping } from './ping.js'
+import { uploadSupportBundle } from './upload-support-bundle.js'
+
+export const methods: readonly Method[] = [
+  ping,
+  getModuleLogs,
+  uploadSupportBundle,
+  getTaskStatus,
+  getStatus,
+  getEpisodes,
+]

@@ -1,0 +1,676 @@
+/** Direct methods over real rings and a real outbox, as IoT Edge's agent would answer them. */
+
+import { EventEmitter, once } from 'node:events'
+import { rm, writeFile } from 'node:fs/promises'
+import net from 'node:net'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import t, { type Test } from 'tap'
+import { readEpisodes } from '../../agent/evidence/read.js'
+import type { MethodDeps } from '../../agent/methods/method.js'
+import { createMethods } from '../../agent/methods/methods.js'
+import { createRedactor } from '../../agent/redact.js'
+import { openOutbox } from '../../agent/upload/outbox.js'
+import { createUploader } from '../../agent/upload/uploader.js'
+import { createSecrets } from '../../transports/secrets.js'
+import type { MethodAnswer } from '../../transports/transport.js'
+import { createTrust } from '../../transports/trust.js'
+import { episodeOf, type Line, recordRing, story, storyStartMs } from '../support/recorded-ring.js'
+import { seedFrom } from '../support/ring-records.js'
+
+const trust = createTrust(null, null)
+const container = 'https://account.blob.core.windows.net/bundles'
+const signature = 'c2VjcmV0LXNpZ25hdHVyZS1vZi1hLXRlc3Q='
+const sasUrl = `${container}?sv=2024-11-04&sp=cw&sig=${encodeURIComponent(signature)}`
+
+type Told = Readonly<{ method: string; error: unknown }>
+
+type Device = Readonly<{
+  call(name: string, payload?: unknown): Promise<MethodAnswer>
+  raw(name: string, payload: Buffer): Promise<MethodAnswer>
+  failures: Told[]
+  /** Lets the making of the next bundle fail; resolves when its task has failed. */
+  failNext(): Promise<void>
+  outboxDir: string
+}>
+
+const nowMs = storyStartMs + 60_000
+
+/** A daemon's methods, with a bundle that takes as long as the test wants. */
+const device = async (
+  t: Test,
+  { lines = story, ...change }: Partial<MethodDeps> & { lines?: Iterable<Line> } = {},
+): Promise<Device> => {
+  const dir = t.testdir()
+  const secrets = createSecrets()
+  await recordRing(join(dir, 'ring'), lines, { secrets })
+  const outboxDir = join(dir, 'outbox')
+  const outbox = await openOutbox({ dir: outboxDir, secrets, warn: message => t.comment(message) })
+  const steps = new EventEmitter()
+  const makings: (() => void)[] = []
+  const allowed = { containers: [container], privateHosts: [] }
+  const uploader = createUploader({
+    outbox,
+    makeBundle: () =>
+      new Promise((_resolve, reject) => {
+        makings.push(() => reject(new Error('the disk is full')))
+        steps.emit('making')
+      }),
+    link: { target: () => new Promise(() => undefined), notify: async () => undefined },
+    allowed,
+    storage: { trust, lookup: (_host, callback) => callback(new Error('no network in this test'), []) },
+    secrets,
+    onStep: (_task, step) => steps.emit(step),
+  })
+  const stop = new AbortController()
+  void uploader.part.run(stop.signal)
+  t.teardown(() => stop.abort())
+  const failures: Told[] = []
+  const answer = createMethods({
+    device: { hub: 'my-hub.azure-devices.net', deviceId: 'gate', moduleId: null },
+    ringDir: join(dir, 'ring'),
+    redactor: createRedactor(secrets),
+    uploader,
+    outbox,
+    allowed,
+    status: async () => ({ daemon: 'running' }),
+    onFailure: (method, error) => failures.push({ method, error }),
+    nowMs: () => nowMs,
+    lookup: (_host, callback) => callback(null, [{ address: '20.60.1.1', family: 4 }]),
+    ...change,
+  })
+  const raw = (name: string, payload: Buffer) => answer({ name, requestId: '1', payload })
+  return {
+    raw,
+    call: (name, payload = {}) => raw(name, Buffer.from(JSON.stringify(payload))),
+    failures,
+    async failNext() {
+      const failed = once(steps, 'failed')
+      if (makings.length === 0) await once(steps, 'making')
+      makings.shift()?.()
+      await failed
+    },
+    outboxDir,
+  }
+}
+
+type Logs = readonly { id: string; payloadBytes: string | null; payload: string | null }[]
+type LogLine = Readonly<{ loglevel: number; text: string; timestamp: string }>
+
+/** The lines of the first answer. */
+const linesOf = ({ payload }: MethodAnswer): readonly LogLine[] => JSON.parse((payload as Logs)[0]?.payload ?? 'null')
+
+const asking = (filter: object = {}, rest: object = {}) => ({
+  schemaVersion: '1.0',
+  items: { id: 'hubrec', filter },
+  ...rest,
+})
+
+t.test('ping answers, whatever it is told', async t => {
+  const { call, raw } = await device(t)
+  t.strictSame(await call('ping'), { status: 200 })
+  t.strictSame(await call('Ping', null), { status: 200 })
+  t.strictSame(await raw('ping', Buffer.from([0xff, 0x00])), { status: 200 })
+})
+
+t.test('a method is answered under both spellings, another one is not known', async t => {
+  const { call } = await device(t)
+  t.strictSame(await call('GetStatus'), { status: 200, payload: { daemon: 'running' } })
+  t.strictSame(await call('getStatus', { schemaVersion: '1.1' }), { status: 200, payload: { daemon: 'running' } })
+  for (const name of ['GETSTATUS', 'get-status', 'CancelTask', '', '__proto__', 'constructor']) {
+    t.strictSame(await call(name), {
+      status: 400,
+      payload: {
+        message:
+          'unknown method; this device answers ping, GetModuleLogs, UploadSupportBundle, GetTaskStatus, GetStatus, GetEpisodes',
+      },
+    })
+  }
+})
+
+t.test('logs come as a string that holds an array, with IoT Edge’s fields', async t => {
+  const { call } = await device(t)
+  const { status, payload } = await call('GetModuleLogs', asking())
+  t.equal(status, 200)
+  t.strictSame(
+    (payload as Logs).map(({ payload: _, ...rest }) => rest),
+    [{ id: 'hubrec', payloadBytes: null }],
+  )
+  const lines = linesOf({ status, payload })
+  t.equal(lines.length, 9)
+  t.strictSame(lines[6], {
+    iothub: 'my-hub.azure-devices.net',
+    device: 'gate',
+    id: 'hubrec',
+    stream: 'stdout',
+    loglevel: 3,
+    text: 'something failed: ERR 7',
+    timestamp: '2026-11-22T10:00:31.000Z',
+  })
+  t.strictSame(
+    lines.map(({ loglevel }) => loglevel),
+    [6, 6, 6, 7, 7, 4, 3, 4, 6],
+    'in syslog’s numbers',
+  )
+})
+
+t.test('as text they are lines, and gzip is the same in base64', async t => {
+  const { call } = await device(t)
+  const plain = await call('GetModuleLogs', asking({ tail: 2 }, { contentType: 'text' }))
+  const text =
+    '2026-11-22T10:00:35.000Z warn  episode hubrec peer-reset (likely), over after 5.0 s: The connection was reset [e1]\n' +
+    '2026-11-22T10:00:40.000Z info  log     all is well\n'
+  t.strictSame(plain, { status: 200, payload: [{ id: 'hubrec', payloadBytes: null, payload: text }] })
+  for (const words of [
+    { encoding: 'gzip', contentType: 'text' },
+    { encoding: 1, contentType: 1 },
+    { encoding: 'GZIP', contentType: 'Text' },
+  ]) {
+    const { payload } = await call('GetModuleLogs', asking({ tail: 2 }, words))
+    const [{ payloadBytes, payload: none } = { payloadBytes: '', payload: '' }] = payload as Logs
+    t.equal(none, null)
+    t.equal(gunzipSync(Buffer.from(payloadBytes ?? '', 'base64')).toString(), text)
+  }
+  t.strictSame(await call('GetModuleLogs', asking({ tail: 0 }, { contentType: 'text' })), {
+    status: 200,
+    payload: [{ id: 'hubrec', payloadBytes: null, payload: '' }],
+  })
+  t.strictSame(linesOf(await call('GetModuleLogs', asking({ tail: 0 }))), [])
+})
+
+t.test('first the window, then the tail, then the level, then the expression', async t => {
+  const { call } = await device(t)
+  const texts = async (filter: object) => linesOf(await call('GetModuleLogs', asking(filter))).map(({ text }) => text)
+  t.strictSame(await texts({ loglevel: 3 }), ['something failed: ERR 7'])
+  t.strictSame(await texts({ tail: 1, loglevel: 3 }), [], 'the tail is cut before the level is looked at')
+  t.strictSame(await texts({ tail: 3, loglevel: 3 }), ['something failed: ERR 7'])
+  t.strictSame(await texts({ since: '31s', until: '30s', tail: 1 }), [
+    'wire: closed by network (rst) at stage session (attempt 1)',
+  ])
+  t.strictSame(await texts({ since: '2026-11-22T10:00:40Z' }), ['all is well'])
+  t.strictSame(await texts({ until: String(storyStartMs / 1e3) }), ['start: hubrec started, {"pid":1}'])
+  t.strictSame(await texts({ regex: 'ERR' }), ['something failed: ERR 7'])
+  t.strictSame(await texts({ regex: '^all|failed:\\s' }), ['something failed: ERR 7', 'all is well'])
+  t.strictSame(await texts({ regex: '(?i)err' }), ['something failed: ERR 7'])
+  t.strictSame(await texts({ regex: 'ERR', loglevel: 2 }), [])
+  t.strictSame(
+    await texts({ tail: null, since: null, until: null, loglevel: null, regex: null, unknown: 7 }).then(
+      all => all.length,
+    ),
+    9,
+  )
+})
+
+t.test('an id is an expression, several items are several answers, another module is none', async t => {
+  const { call } = await device(t)
+  const ids = async (items: unknown) => {
+    const { status, payload } = await call('GetModuleLogs', { schemaVersion: '1.0', items })
+    return status === 200 ? (payload as Logs).map(({ id }) => id) : payload
+  }
+  for (const id of ['hubrec', 'HUBREC', 'hub', '^hub.*$', 'all', 'ALL', '.*', 'edge|hub'])
+    t.strictSame(await ids({ id }), ['hubrec'], id)
+  for (const id of ['edgeAgent', '^edge', 'hubrecs', 'rec$x']) t.strictSame(await ids({ id }), [], id)
+  t.strictSame(await ids([{ id: 'all', filter: null }, { id: 'edgeHub' }, { id: 'hubrec', filter: { tail: 1 } }]), [
+    'hubrec',
+    'hubrec',
+  ])
+})
+
+t.test('arguments that cannot be understood are 400, with all that is wrong and nothing that was sent', async t => {
+  const { call } = await device(t)
+  const bad: readonly (readonly [method: string, payload: unknown, message: RegExp | string])[] = [
+    ['GetModuleLogs', {}, 'schemaVersion: is missing; items: is missing'],
+    ['GetModuleLogs', asking({}, { schemaVersion: '2.0' }), 'schemaVersion: expected "1.0" or another 1.x'],
+    ['GetModuleLogs', asking({}, { schemaVersion: 1 }), 'schemaVersion: expected "1.0"'],
+    ['GetModuleLogs', { schemaVersion: '1.0', items: [] }, 'items: expected at least one'],
+    ['GetModuleLogs', { schemaVersion: '1.0', items: 'hubrec' }, 'items: expected an object, or an array of objects'],
+    ['GetModuleLogs', { schemaVersion: '1.0', items: { filter: {} } }, 'items[0].id: is missing'],
+    ['GetModuleLogs', { schemaVersion: '1.0', items: { id: '[' } }, 'items.id: expected a regular expression'],
+    ['GetModuleLogs', asking({ regex: '(' }), 'items.filter.regex: expected a regular expression'],
+    ['GetModuleLogs', asking({ tail: -1 }), 'items[0].filter.tail: expected a whole number from 0 to 2147483648'],
+    ['GetModuleLogs', asking({ tail: 1.5 }), 'items[0].filter.tail: expected a whole number from 0 to 2147483648'],
+    ['GetModuleLogs', asking({ tail: '5' }), /^items\[0\]\.filter\.tail: expected/],
+    ['GetModuleLogs', asking({ loglevel: 8 }), 'items[0].filter.loglevel: expected a whole number from 0 to 7'],
+    ['GetModuleLogs', asking({ loglevel: -1 }), /loglevel/],
+    [
+      'GetModuleLogs',
+      asking({ since: 'yesterday', until: '1x' }),
+      /^items\[0\]\.filter\.since: expected RFC 3339.*; items\[0\]\.filter\.until: /,
+    ],
+    ['GetModuleLogs', asking({ since: 5 }), /as a string/],
+    ['GetModuleLogs', asking({ since: '1h', until: '2h' }), 'items[0].filter.since: expected a time before until'],
+    [
+      'GetModuleLogs',
+      asking({}, { encoding: 'zip', contentType: 3 }),
+      'encoding: expected one of none, gzip; contentType: expected one of json, text',
+    ],
+    ['GetModuleLogs', { schemaVersion: '1.0', items: Array(17).fill({ id: 'x' }) }, 'items: expected at most 16'],
+    ['UploadSupportBundle', { schemaVersion: '2.0' }, 'schemaVersion: expected "1.0" or another 1.x'],
+    ['UploadSupportBundle', { since: '1h', until: '2h' }, 'since: expected a time before until'],
+    ['UploadSupportBundle', { sasUrl: 7 }, /^sasUrl: expected/],
+    ['GetTaskStatus', {}, 'schemaVersion: is missing; correlationId: is missing'],
+    ['GetTaskStatus', { schemaVersion: '1.0', correlationId: '' }, /^correlationId/],
+    ['GetEpisodes', { count: 0 }, 'count: expected a whole number from 1 to 10000'],
+    ['GetEpisodes', { schemaVersion: '0.9' }, /schemaVersion/],
+    ['GetStatus', { schemaVersion: 7 }, /schemaVersion/],
+  ]
+  for (const [method, payload, message] of bad) {
+    t.match(
+      await call(method, payload),
+      { status: 400, payload: { message } },
+      `${method} ${JSON.stringify(payload).slice(0, 80)}`,
+    )
+  }
+})
+
+t.test('what is no JSON object is 400 everywhere but in ping', async t => {
+  const { raw, failures } = await device(t)
+  const bad = [
+    '',
+    'null',
+    '[]',
+    '7',
+    '"text"',
+    'true',
+    '{',
+    '{"a":}',
+    "{'a':1}",
+    '[[[[',
+    '['.repeat(100_000),
+    `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+    `{"schemaVersion":"1.0","items":${'{"id":'.repeat(20_000)}1${'}'.repeat(20_000)}}`,
+    `{"schemaVersion":"1.0","items":${'['.repeat(50_000)}${']'.repeat(50_000)},"correlationId":{}}`,
+    `{"x":"${'x'.repeat(300_000)}"}`,
+    '\u0000',
+    '\ufeff',
+  ]
+  const bytes = [
+    ...bad.map(text => Buffer.from(text)),
+    Buffer.from([0xff, 0xfe, 0x7b]),
+    Buffer.from([0x7b, 0x22, 0xc3, 0x28]),
+  ]
+  for (const method of ['GetModuleLogs', 'GetTaskStatus']) {
+    for (const payload of bytes) {
+      t.match(
+        await raw(method, payload),
+        { status: 400, payload: { message: String } },
+        `${method} ${payload.toString('latin1', 0, 30)}`,
+      )
+    }
+  }
+  for (const method of ['UploadSupportBundle', 'GetStatus', 'GetEpisodes']) {
+    for (const payload of bytes.filter(bytes => !bytes.toString().startsWith('{"schemaVersion"'))) {
+      t.match(
+        await raw(method, payload),
+        { status: 400, payload: { message: String } },
+        `${method} ${payload.toString('latin1', 0, 30)}`,
+      )
+    }
+  }
+  t.strictSame(failures, [])
+})
+
+t.test('an expression that never ends costs two seconds, and only the caller', async t => {
+  const lines = Array.from(
+    { length: 50 },
+    (_, n): Line => ({ atS: n, type: 'log', data: { msg: `${'a'.repeat(60)}!` }, conn: null }),
+  )
+  const { call } = await device(t, { lines })
+  t.match(await call('GetModuleLogs', asking({ regex: '^b+$' })), { status: 200 }, 'the thread is loaded')
+  let ticks = 0
+  const timer = setInterval(() => ticks++, 20)
+  const startedMs = performance.now()
+  const [evil, logs] = await Promise.all([
+    call('GetModuleLogs', asking({ regex: '^(a+)+$' })),
+    call('GetModuleLogs', asking({ tail: 1 })),
+  ])
+  clearInterval(timer)
+  const tookMs = performance.now() - startedMs
+  t.strictSame(evil, {
+    status: 400,
+    payload: { message: 'items.filter.regex: the regular expression took longer than 2000 ms' },
+  })
+  t.equal(logs.status, 200, 'others are answered meanwhile')
+  t.ok(tookMs > 1_900 && tookMs < 4_000, `${Math.round(tookMs)} ms`)
+  t.ok(ticks > 50, `${ticks} ticks of the loop`)
+  t.match(await call('GetModuleLogs', asking({ regex: 'a{5}' })), { status: 200 }, 'a new thread serves the next')
+})
+
+t.test('an answer that IoT Hub would not take is refused with what to do', async t => {
+  const noise = (n: number) =>
+    Array.from({ length: 40 }, (_, k) => ((n * 7919 + k * 104_729) % 999_983).toString(36)).join(' ')
+  const lines = Array.from(
+    { length: 4_000 },
+    (_, n): Line => ({ atS: n / 1e3, type: 'log', data: { msg: noise(n) }, conn: null }),
+  )
+  const { call } = await device(t, { lines })
+  const message = /^the answer would be over 127000 bytes; narrow it .* or use UploadSupportBundle$/
+  t.match(await call('GetModuleLogs', asking()), { status: 400, payload: { message } })
+  t.match(await call('GetModuleLogs', asking({ tail: 3_500 })), { status: 400, payload: { message } })
+  t.match(await call('GetModuleLogs', asking({}, { encoding: 'gzip' })), { status: 400, payload: { message } })
+  const fits = await call('GetModuleLogs', asking({ tail: 250 }))
+  t.equal(linesOf(fits).length, 250)
+  t.ok(JSON.stringify(fits.payload).length < 127_000)
+  const zipped = await call('GetModuleLogs', asking({ tail: 400 }, { encoding: 'gzip' }))
+  t.equal(zipped.status, 200, 'more fits when it is compressed')
+})
+
+t.test('the newest episodes come last, as many as an answer holds', async t => {
+  const lines = Array.from({ length: 400 }, (_, n): Line => ({ atS: n, type: 'episode', data: episodeOf(`e${n}`, n) }))
+  const { call } = await device(t, { lines, nowMs: () => storyStartMs + 400_000 })
+  type Found = { episodes: { id: string }[]; truncated: boolean }
+  const ids = async (payload: object) => {
+    const answer = await call('GetEpisodes', payload)
+    const { episodes, truncated } = answer.payload as Found
+    return { ids: episodes.map(({ id }) => id), truncated, bytes: JSON.stringify(answer.payload).length }
+  }
+  t.match(await ids({}), { ids: Array.from({ length: 20 }, (_, n) => `e${380 + n}`), truncated: true })
+  t.match(await ids({ count: 2, since: '10s', until: '5s' }), { ids: ['e394', 'e395'], truncated: true })
+  t.match(await ids({ since: '2s' }), {
+    ids: ['e393', 'e394', 'e395', 'e396', 'e397', 'e398', 'e399'],
+    truncated: false,
+  })
+  const many = await ids({ count: 10_000 })
+  t.ok(many.bytes < 127_000 && many.bytes > 120_000, `${many.bytes} bytes`)
+  t.equal(many.ids.at(-1), 'e399')
+  t.equal(many.truncated, true)
+})
+
+t.test('GetEpisodes prints what the command prints', async t => {
+  const { call, outboxDir } = await device(t)
+  t.strictSame(await call('GetEpisodes'), {
+    status: 200,
+    payload: { episodes: await readEpisodes(join(outboxDir, '..', 'ring')), truncated: false },
+  })
+})
+
+t.test('an upload is answered at once, is one at a time, and says how it goes', async t => {
+  const { call, failNext } = await device(t)
+  const { status, payload } = await call('UploadSupportBundle', { schemaVersion: '1.0', since: '2d', sasUrl })
+  const { correlationId } = payload as { correlationId: string }
+  t.strictSame({ status, payload }, { status: 200, payload: { status: 'Running', message: '', correlationId } })
+  t.match(correlationId, /^[0-9a-f-]{36}$/)
+  t.strictSame(await call('UploadSupportBundle', {}), {
+    status: 429,
+    payload: { message: `a bundle is under way: ask GetTaskStatus for ${correlationId}` },
+  })
+  const task = await call('GetTaskStatus', { schemaVersion: '1.0', correlationId })
+  t.match(task, { status: 200, payload: { correlationId, bytesDone: null, bytesTotal: null, blobName: null } })
+  await failNext()
+  t.match(await call('GetTaskStatus', { schemaVersion: '1.0', correlationId }), {
+    payload: { status: 'Failed', message: 'the bundle could not be made: the disk is full' },
+  })
+  t.match(await call('uploadSupportBundle', {}), { status: 200 }, 'and then there is room for the next')
+})
+
+t.test('of many requests at once one is accepted', async t => {
+  const { call } = await device(t)
+  const answers = await Promise.all(Array.from({ length: 20 }, () => call('UploadSupportBundle', { sasUrl })))
+  const statuses = answers.map(({ status }) => status).sort()
+  t.strictSame(statuses, [200, ...Array(19).fill(429)])
+})
+
+t.test('ten a minute are accepted, and what is refused does not count', async t => {
+  let ms = nowMs
+  const { call, failNext } = await device(t, { nowMs: () => ms })
+  const accepted = async (): Promise<number> => {
+    const { status } = await call('UploadSupportBundle', { sasUrl })
+    if (status === 200) await failNext()
+    return status
+  }
+  for (let n = 0; n < 30; n++)
+    t.equal((await call('UploadSupportBundle', { sasUrl: 'https://evil.example/c?sig=1' })).status, 400)
+  for (let n = 0; n < 10; n++) t.equal(await accepted(), 200)
+  t.equal(await accepted(), 429)
+  ms += 59_999
+  t.equal(await accepted(), 429)
+  ms += 1
+  t.equal(await accepted(), 200)
+})
+
+t.test('a module is told to give a sasUrl', async t => {
+  const { call } = await device(t, {
+    device: { hub: 'my-hub.azure-devices.net', deviceId: 'gate', moduleId: 'recorder' },
+  })
+  t.match(await call('UploadSupportBundle', { schemaVersion: '1.0' }), {
+    status: 400,
+    payload: { message: 'sasUrl: is missing; IoT Hub gives file upload to devices, and this identity is a module' },
+  })
+  t.match(await call('UploadSupportBundle', { sasUrl }), { status: 200 })
+})
+
+t.test('a disk that takes no task is an error of ours, with its reason', async t => {
+  const { call, outboxDir } = await device(t)
+  await rm(outboxDir, { recursive: true })
+  await writeFile(outboxDir, 'in the way')
+  t.match(await call('UploadSupportBundle', { sasUrl }), {
+    status: 500,
+    payload: { message: /^the task could not be written down: (EEXIST|ENOTDIR)$/ },
+  })
+})
+
+t.test('a failure of our own is 500, and told to the log', async t => {
+  const { call, failures } = await device(t, { status: () => Promise.reject(new Error('inside')) })
+  t.strictSame(await call('GetStatus'), {
+    status: 500,
+    payload: { message: 'this failed inside hubrec; its own log says why' },
+  })
+  t.match(failures, [{ method: 'GetStatus', error: { message: 'inside' } }])
+})
+
+t.test('a ring that is not there is no crash', async t => {
+  const { call } = await device(t, { ringDir: '/nowhere/at/all' })
+  t.match(await call('GetModuleLogs', asking()), { status: 500 })
+  t.match(await call('GetEpisodes'), { status: 500 })
+})
+
+t.test('a task that nobody knows is 200 and Unknown, and only an id is repeated', async t => {
+  const { call } = await device(t)
+  const status = async (correlationId: string) =>
+    (await call('GetTaskStatus', { schemaVersion: '1.0', correlationId })).payload
+  const unknown = {
+    status: 'Unknown',
+    message: 'this device knows no such task',
+    bytesDone: null,
+    bytesTotal: null,
+    blobName: null,
+  }
+  t.strictSame(await status('0f8fad5b-d9cb-469f-a165-70867728950e'), {
+    ...unknown,
+    correlationId: '0f8fad5b-d9cb-469f-a165-70867728950e',
+  })
+  t.strictSame(await status(sasUrl.slice(0, 200)), { ...unknown, correlationId: '' })
+})
+
+t.test('no answer holds a secret', async t => {
+  const key = 'kR3t+9/aQ2mZx8Wb7Yc1Nf5Lp0Jd6Vh4Tg2Se8Uq3w='
+  const lines: Line[] = [
+    { atS: 1, type: 'log', data: { msg: `the key ${key} and ${encodeURIComponent(key)}` }, conn: null },
+    { atS: 2, type: 'episode', data: episodeOf('e', 2, { sdkSaid: { name: 'Error', message: key } }) },
+  ]
+  const secrets = createSecrets()
+  const { call } = await device(t, { lines, redactor: createRedactor(secrets), status: async () => ({ key }) })
+  // Known only after the records were written.
+  secrets.add('shared-access-key', key)
+  for (const [name, payload] of [
+    ['GetModuleLogs', asking()],
+    ['GetModuleLogs', asking({}, { contentType: 'text' })],
+    ['GetEpisodes', {}],
+    ['GetStatus', {}],
+  ] as const) {
+    const { status, payload: answer } = await call(name, payload)
+    t.equal(status, 200)
+    t.notMatch(JSON.stringify(answer), key.slice(0, 12), name)
+    t.match(JSON.stringify(answer), '[removed:shared-access-key]')
+  }
+  const { payload } = await call('GetModuleLogs', asking({}, { encoding: 'gzip' }))
+  const text = gunzipSync(Buffer.from((payload as Logs)[0]?.payloadBytes ?? '', 'base64')).toString()
+  t.notMatch(text, key.slice(0, 12))
+})
+
+/** Counts every socket that is dialled in this process. */
+const watchSockets = (t: Test): { readonly dialled: number } => {
+  const watched = { dialled: 0 }
+  const { connect } = net.Socket.prototype
+  net.Socket.prototype.connect = function (this: net.Socket, ...given: Parameters<typeof connect>) {
+    watched.dialled += 1
+    return connect.apply(this, given)
+  } as typeof connect
+  t.teardown(() => {
+    net.Socket.prototype.connect = connect
+  })
+  return watched
+}
+
+t.test('a sasUrl to anywhere else is refused, opens no socket, asks no name server and is never repeated', async t => {
+  let lookups = 0
+  const { call, failures } = await device(t, { lookup: () => lookups++ })
+  const sockets = watchSockets(t)
+  const hosts = [
+    'evil.example',
+    '127.0.0.1',
+    '169.254.169.254',
+    '[::1]',
+    'localhost',
+    'account.blob.core.windows.net.evil.example',
+  ]
+  const shapes = [
+    (host: string) => `https://${host}/bundles?sig=${signature}`,
+    (host: string) => `https://account.blob.core.windows.net@${host}/bundles?sig=${signature}`,
+    (host: string) => `https://${host}\\@account.blob.core.windows.net/bundles?sig=${signature}`,
+    (host: string) => `http://${host}/bundles?sig=${signature}`,
+    (host: string) => `https://account.blob.core.windows.net/bundles?sig=${signature}#@${host}`,
+    (host: string) => `https://${host}:443/bundles?sig=${signature}`,
+  ]
+  for (const host of hosts) {
+    for (const shape of shapes) {
+      const answer = await call('UploadSupportBundle', { schemaVersion: '1.0', sasUrl: shape(host) })
+      t.match(answer, { status: 400, payload: { message: /^sasUrl: / } }, shape(host))
+      t.notMatch(JSON.stringify(answer), /sig|evil|account|169|127/)
+    }
+  }
+  t.strictSame([sockets.dialled, lookups, failures], [0, 0, []])
+})
+
+t.test(
+  'an allowed name that leads inside the network is refused, one that does not resolve is tried later',
+  async t => {
+    const inside = await device(t, {
+      lookup: (_host, callback) => callback(null, [{ address: '10.0.0.7', family: 4 }]),
+    })
+    t.match(await inside.call('UploadSupportBundle', { sasUrl }), {
+      status: 400,
+      payload: { message: 'sasUrl: its host has an address that this device does not upload to' },
+    })
+    const offline = await device(t, { lookup: (_host, callback) => callback(new Error('SERVFAIL'), []) })
+    t.match(await offline.call('UploadSupportBundle', { sasUrl }), { status: 200 })
+  },
+)
+
+const runs = Number(process.env.METHODS_RUNS ?? 2_000)
+t.test(`${runs} hostile payloads: every answer is valid, and nothing throws`, async t => {
+  const seed = seedFrom('METHODS_SEED')
+  t.comment(`METHODS_SEED=${seed}`)
+  const { raw, failures } = await device(t)
+  const sockets = watchSockets(t)
+
+  const word = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 40 }),
+    fc.constantFrom(
+      'hubrec',
+      'all',
+      '.*',
+      '1.0',
+      '2.0',
+      '1h',
+      'gzip',
+      'text',
+      sasUrl,
+      'https://evil.example/c?sig=1',
+      '(',
+    ),
+    fc.webUrl(),
+  )
+  const anything = fc.oneof(
+    word,
+    fc.integer(),
+    fc.double(),
+    fc.boolean(),
+    fc.constant(null),
+    fc.jsonValue({ maxDepth: 2 }),
+  )
+  const field = fc.constantFrom(
+    ...[
+      'schemaVersion',
+      'items',
+      'id',
+      'filter',
+      'tail',
+      'since',
+      'until',
+      'loglevel',
+      'regex',
+      'encoding',
+      'contentType',
+    ],
+    ...['sasUrl', 'correlationId', 'count', '__proto__', 'constructor', 'toString'],
+  )
+  const filter = fc.oneof(anything, fc.dictionary(field, anything, { maxKeys: 5 }))
+  const item = fc.oneof(anything, fc.record({ id: fc.oneof(word, anything), filter }, { requiredKeys: [] }))
+  const shaped = fc.record(
+    {
+      schemaVersion: fc.oneof({ weight: 4, arbitrary: fc.constant('1.0') }, { weight: 1, arbitrary: anything }),
+      items: fc.oneof(item, fc.array(item, { maxLength: 4 })),
+      encoding: anything,
+      contentType: anything,
+      since: anything,
+      until: anything,
+      sasUrl: anything,
+      correlationId: anything,
+      count: anything,
+    },
+    { requiredKeys: [] },
+  )
+  const json = fc
+    .oneof(shaped, fc.dictionary(field, anything), fc.jsonValue())
+    .map(value => Buffer.from(JSON.stringify(value)))
+  const broken = fc.tuple(json, fc.nat()).map(([bytes, at]) => bytes.subarray(0, at % (bytes.length + 1)))
+  const bytes = fc.uint8Array({ maxLength: 200 }).map(array => Buffer.from(array))
+  const payload = fc.oneof(
+    { weight: 6, arbitrary: json },
+    { weight: 1, arbitrary: broken },
+    { weight: 1, arbitrary: bytes },
+  )
+  const name = fc.oneof(
+    {
+      weight: 9,
+      arbitrary: fc.constantFrom(
+        'ping',
+        'GetModuleLogs',
+        'getModuleLogs',
+        'UploadSupportBundle',
+        'GetTaskStatus',
+        'GetStatus',
+        'GetEpisodes',
+      ),
+    },
+    { weight: 1, arbitrary: fc.string({ unit: 'binary' }) },
+  )
+  let longestMs = 0
+  await fc.assert(
+    fc.asyncProperty(name, payload, async (name, payload) => {
+      const startedMs = performance.now()
+      const answer = await raw(name, payload)
+      longestMs = Math.max(longestMs, performance.now() - startedMs)
+      const text = JSON.stringify(answer.payload) ?? ''
+      const { message } = (answer.payload ?? {}) as { message?: unknown }
+      const isRefusal = answer.status === 400 || answer.status === 429
+      if (answer.status !== 200 && !(isRefusal && typeof message === 'string' && message.length < 3_000)) return false
+      return text.length <= 127_000 && !text.includes('sig=1') && !text.includes(signature)
+    }),
+    { seed, numRuns: runs },
+  )
+  t.strictSame([failures, sockets.dialled], [[], 0])
+  t.ok(longestMs < 5_000, `the slowest answer took ${Math.round(longestMs)} ms`)
+})
