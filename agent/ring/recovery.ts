@@ -58,19 +58,19 @@ export function planRecovery(found: Found): Plan {
 
   const planned = segments.map((segment, index) => planSegment(segment, segments[index + 1], goneTo))
   const lost = [...planned.flatMap(({ loss }) => loss ?? []), ...quarantinedUnsaid(found.others, segments, said)]
-  const seen = Math.max(
-    ...found.others.map(({ firstSeq }) => firstSeq ?? 0),
-    ...segments.map(({ firstSeq, lastSeq }) => Math.max(firstSeq - 1, lastSeq)),
-    ...said.map(({ toSeq }) => toSeq),
-    ...lost.map(({ toSeq }) => toSeq),
+  const accounted = Math.max(
     0,
+    ...segments.map(({ lastSeq }) => lastSeq),
+    ...[...said, ...lost].map(({ toSeq }) => toSeq),
   )
-  // Numbers this process has given out and that are no longer there: the medium has forgotten them.
-  if (found.givenOut > seen) lost.push(exactly({ fromSeq: seen + 1, toSeq: found.givenOut }))
+  const named = [...segments.map(({ firstSeq }) => firstSeq - 1), ...found.others.map(({ firstSeq }) => firstSeq ?? 0)]
+  const used = Math.max(accounted, ...named, found.givenOut)
+  // Numbers that were used, for a name or this process knows of them, and that are no longer there: the medium has forgotten them.
+  if (used > accounted) lost.push(exactly({ fromSeq: accounted + 1, toSeq: used }))
 
   return {
     steps: [...planned.map(({ step }) => step), ...found.others.map(file => planOther(file, segments))],
-    nextSeq: Math.max(seen, found.givenOut) + 1,
+    nextSeq: used + 1,
     losses: lost.flatMap(loss => unsaid(loss, said)),
   }
 }

@@ -50,6 +50,8 @@ export class Writer implements RingWriter {
     await this.#exclusively(async () => {
       this.#queue.prepend(await this.#store.open(told))
       await this.#drain()
+      // What recovery has to tell, no power cut shall make silent again.
+      if (this.#store.dirty) await this.#store.sync()
     })
     this.#syncTimer = setInterval(() => void this.#exclusively(() => this.#syncRegularly()), syncEveryMs).unref()
     return told

@@ -147,8 +147,13 @@ t.test('an empty segment is deleted; when it is not the newest its records are m
       { name: segmentName(30), action: 'delete', reason: 'it is empty', lost: 0 },
     ],
     nextSeq: 30,
-    losses: [damage(1, 10)],
+    losses: [damage(1, 10), damage(21, 29)],
   })
+})
+
+t.test('a name tells that the numbers before it were used, when nothing else is left that does', async t => {
+  const { nextSeq, losses } = plan({ segments: [segment(14, { ...noRecord, bytes: 0 }), segment(1)] })
+  t.strictSame({ nextSeq, losses }, { nextSeq: 14, losses: [damage(11, 13)] })
 })
 
 t.test('a segment the medium does not give back is left alone, and its numbers are not used again', async t => {
