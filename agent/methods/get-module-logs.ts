@@ -6,7 +6,6 @@ import { type InferredGap, type LogRecord, levels } from '../evidence/record.js'
 import { sentence, words } from '../evidence/sentence.js'
 import { answerBytesMax } from './answer-size.js'
 import { type Method, type MethodContext, Refusal } from './method.js'
-import type { Matcher } from './pattern.js'
 import { type LogFilter, type ModuleLogsPayload, readModuleLogs } from './payloads.js'
 
 /** The only module there is. */
@@ -51,10 +50,9 @@ async function answerOf(
   return { id: moduleName, payloadBytes: await compress(text), payload: null }
 }
 
-/** A record as it is chosen by, and as it is shown. */
-type Line = Readonly<{ loglevel: number; text: string; shown: string }>
+type AnyRecord = LogRecord | InferredGap
 
-/** Narrowed by window, tail, level and expression, in this order. */
+/** Narrowed by window, tail, level and expression, in this order; without secrets before a stranger's expression looks at it. */
 async function* linesOf(
   filter: LogFilter,
   contentType: ModuleLogsPayload['contentType'],
@@ -62,36 +60,30 @@ async function* linesOf(
 ): AsyncGenerator<string> {
   const { window, tail, loglevel, regex } = filter
   const matcher = regex === null ? null : context.patterns.matcher('items.filter.regex', regex)
-  const inWindow = shownLines(readRecords(context.ringDir, window), contentType, context)
+  const inWindow = readRecords(context.ringDir, window)
   const inTail = tail === null ? inWindow : lastOf(inWindow, tail)
   for await (const batch of batches(inTail)) {
-    const severe = batch.filter(line => loglevel === null || line.loglevel <= loglevel)
-    yield* await matching(severe, matcher)
+    const severe = batch.filter(({ level }) => loglevel === null || severityOf(level) <= loglevel)
+    const told = severe.map(record => ({ record, text: context.redactor.text(words(record)) }))
+    const isFound = matcher && told.length > 0 ? await matcher(told.map(({ text }) => text)) : null
+    for (const [index, { record, text }] of told.entries()) {
+      if (isFound && !isFound[index]) continue
+      yield contentType === 'json' ? asObject(record, text, context) : context.redactor.text(sentence(record))
+    }
   }
 }
 
-async function* shownLines(
-  records: AsyncIterable<LogRecord | InferredGap>,
-  contentType: ModuleLogsPayload['contentType'],
-  { device, redactor }: MethodContext,
-): AsyncGenerator<Line> {
-  for await (const record of records) {
-    const loglevel = severityOf(record.level)
-    // The ring is redacted; a token that became known since then is not.
-    const text = redactor.text(words(record))
-    const json = (): string =>
-      JSON.stringify({
-        iothub: device.hub,
-        device: device.deviceId,
-        id: moduleName,
-        stream: 'stdout',
-        loglevel,
-        text,
-        timestamp: record.at,
-      })
-    yield { loglevel, text, shown: contentType === 'json' ? json() : redactor.text(sentence(record)) }
-  }
-}
+/** With IoT Edge's fields. */
+const asObject = ({ level, at }: AnyRecord, text: string, { device }: MethodContext): string =>
+  JSON.stringify({
+    iothub: device.hub,
+    device: device.deviceId,
+    id: moduleName,
+    stream: 'stdout',
+    loglevel: severityOf(level),
+    text,
+    timestamp: at,
+  })
 
 /** Syslog's number for one of pino's. */
 function severityOf(level: number): number {
@@ -101,45 +93,34 @@ function severityOf(level: number): number {
   return level >= levels.info ? 6 : 7
 }
 
-async function* lastOf(lines: AsyncIterable<Line>, count: number): AsyncGenerator<Line> {
-  let kept: Line[] = []
-  let first = 0
-  let characters = 0
-  for await (const line of lines) {
-    kept.push(line)
-    characters += line.shown.length
-    while (kept.length - first > count) {
-      characters -= kept[first]?.shown.length ?? 0
-      first += 1
+/** After so many, others may have the loop. */
+const batchMax = 100
+
+async function* lastOf(records: AsyncIterable<AnyRecord>, count: number): AsyncGenerator<AnyRecord> {
+  const kept: { record: AnyRecord; characters: number }[] = []
+  let total = 0
+  for await (const batch of batches(records)) {
+    for (const record of batch) {
+      const characters = words(record).length
+      kept.push({ record, characters })
+      total += characters
     }
-    if (characters > tailCharactersMax) throw tooLong()
-    if (first > 10_000) {
-      kept = kept.slice(first)
-      first = 0
-    }
+    for (const { characters } of kept.splice(0, Math.max(0, kept.length - count))) total -= characters
+    if (total > tailCharactersMax) throw tooLong()
   }
-  yield* kept.slice(first)
+  for (const { record } of kept) yield record
 }
 
-/** So many go to the matching thread in one message, and then others may have the loop. */
-const batchMax = 200
-
-async function* batches(lines: AsyncIterable<Line>): AsyncGenerator<readonly Line[]> {
-  let batch: Line[] = []
-  for await (const line of lines) {
-    batch.push(line)
+async function* batches<T>(items: AsyncIterable<T>): AsyncGenerator<readonly T[]> {
+  let batch: T[] = []
+  for await (const item of items) {
+    batch.push(item)
     if (batch.length < batchMax) continue
     yield batch
     batch = []
     await breathe()
   }
   yield batch
-}
-
-async function matching(lines: readonly Line[], matcher: Matcher | null): Promise<string[]> {
-  if (matcher === null || lines.length === 0) return lines.map(({ shown }) => shown)
-  const found = await matcher(lines.map(({ text }) => text))
-  return lines.filter((_, index) => found[index]).map(({ shown }) => shown)
 }
 
 async function* asArray(objects: AsyncIterable<string>): AsyncGenerator<string> {
