@@ -77,14 +77,18 @@ t.test('an append is in the kernel within 20 ms, together with those that came w
   const dir = t.testdir()
   const { ring } = await open(dir)
   await ring.append(recordJson(0), 'disk')
-  const startMs = performance.now()
-  const seqs = await Promise.all(Array.from({ length: 100 }, (_, id) => ring.append(recordJson(id), 'kernel')))
-  // Twice the promise, for a machine that is busy with other tests.
-  t.ok(performance.now() - startMs < 40, `${performance.now() - startMs} ms`)
-  t.strictSame(
-    seqs,
-    Array.from({ length: 100 }, (_, id) => id + 2),
-  )
+  const tookMs: number[] = []
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const startMs = performance.now()
+    const seqs = await Promise.all(Array.from({ length: 100 }, (_, id) => ring.append(recordJson(id), 'kernel')))
+    tookMs.push(performance.now() - startMs)
+    t.strictSame(
+      seqs,
+      Array.from({ length: 100 }, (_, id) => id + 2 + attempt * 100),
+    )
+  }
+  // The best of five, for the machine has other tests to run.
+  t.ok(Math.min(...tookMs) < 20, `${tookMs} ms`)
   await ring.close()
 })
 
@@ -309,6 +313,22 @@ t.test('numbers that a gap record has told of are not counted again when their s
   await again.ring.close()
   const { gaps } = await contentOf(dir)
   t.strictSame(gaps, [{ reason: 'overflow', count: firstSeq - 2, fromSeq: 1, toSeq: firstSeq - 1 }])
+})
+
+t.test('an index goes with its segment, and counts in the budget until then', async t => {
+  const dir = t.testdir()
+  const { ring } = await open(dir)
+  for (let id = 0; id < 100; id++) void ring.append(recordJson(id, 150), 'kernel')
+  await ring.close()
+  const indexes = readdirSync(dir).map(name => name.replace('.log', '.idx'))
+  for (const name of indexes) writeFileSync(join(dir, name), 'x'.repeat(1_000))
+  const again = await open(dir)
+  t.equal(again.ring.state.bytes, sizeOf(dir))
+  while (again.ring.state.firstSeq === 1) await again.ring.append(recordJson(100, 5_000), 'kernel')
+  await again.ring.close()
+  t.equal(existsSync(join(dir, indexes[0]!)), false)
+  t.equal(existsSync(join(dir, indexes[1]!)), true)
+  t.ok(sizeOf(dir) <= smallest)
 })
 
 t.test('a crash between saying and doing is finished at the next start', async t => {
