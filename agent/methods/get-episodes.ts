@@ -4,8 +4,8 @@ import { answerBytesMax, bytesOf } from './answer-size.js'
 import { type Method, Refusal } from './method.js'
 import { readEpisodesPayload } from './payloads.js'
 
-/** What stands around the list. */
-const frameBytes = 100
+/** The brackets around the list. */
+const frameBytes = 2
 
 export const getEpisodes: Method = {
   name: 'GetEpisodes',
@@ -21,6 +21,6 @@ export const getEpisodes: Method = {
       if (bytes > answerBytesMax) break
       episodes.unshift(redacted)
     }
-    return { status: 200, payload: { episodes, truncated: episodes.length < found.length } }
+    return { status: 200, payload: episodes }
   },
 }

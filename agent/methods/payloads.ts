@@ -47,7 +47,7 @@ export const readTaskStatus = (payload: Buffer): Readonly<{ correlationId: strin
 
 /** @throws Refusal 400 */
 export function readEpisodesPayload(payload: Buffer, nowMs: number): Readonly<{ window: Window; count: number }> {
-  const { count, ...times } = check(episodes, payload)
+  const { count, ...times } = check(episodes, orEmptyObject(payload))
   const problems: string[] = []
   const window = windowOf(times, nowMs, problem => problems.push(problem))
   refuseAny(problems)
@@ -55,7 +55,13 @@ export function readEpisodesPayload(payload: Buffer, nowMs: number): Readonly<{ 
 }
 
 /** @throws Refusal 400 */
-export const readNothing = (payload: Buffer): Readonly<object> => check(nothing, payload)
+export const readNothing = (payload: Buffer): Readonly<object> => check(nothing, orEmptyObject(payload))
+
+/** Callers that have nothing to say send nothing or null; where nothing changes by it, that is fine. */
+const orEmptyObject = (payload: Buffer): Buffer =>
+  nothingSaid.has(payload.toString('latin1', 0, 8)) ? Buffer.from('{}') : payload
+
+const nothingSaid: ReadonlySet<string> = new Set(['', 'null'])
 
 /** IoT Hub delivers no more than 128 KiB. */
 const payloadBytesMax = 256 << 10

@@ -155,8 +155,7 @@ async function answersAgainAfter(deviceId: string): Promise<number | null> {
 /** The verdict on what happened since: of the last outage that was no plan. */
 async function verdictSince(since: string): Promise<Episode | undefined> {
   const { payload } = await hub.invokeMethod({ deviceId: hubrecId }, { methodName: 'GetEpisodes', payload: { since } })
-  const { episodes } = payload as { episodes: Episode[] }
-  return episodes.findLast(({ planned }) => !planned)
+  return (payload as Episode[]).findLast(({ planned }) => !planned)
 }
 
 async function fetchBundle(): Promise<{ blobName: string; file: string; whole: boolean }> {

@@ -299,8 +299,14 @@ t.test('what is no JSON object is 400 everywhere but in ping', async t => {
       )
     }
   }
+  const saysNothing = ['', 'null']
   for (const method of ['UploadSupportBundle', 'GetStatus', 'GetEpisodes']) {
+    const mayBeEmpty = method !== 'UploadSupportBundle'
     for (const payload of bytes.filter(bytes => !bytes.toString().startsWith('{"schemaVersion"'))) {
+      if (mayBeEmpty && saysNothing.includes(payload.toString())) {
+        t.match(await raw(method, payload), { status: 200 }, `${method} takes a payload that says nothing`)
+        continue
+      }
       t.match(
         await raw(method, payload),
         { status: 400, payload: { message: String } },
@@ -359,29 +365,28 @@ t.test('an answer that IoT Hub would not take is refused with what to do', async
 t.test('the newest episodes come last, as many as an answer holds', async t => {
   const lines = Array.from({ length: 400 }, (_, n): Line => ({ atS: n, type: 'episode', data: episodeOf(`e${n}`, n) }))
   const { call } = await device(t, { lines, nowMs: () => storyStartMs + 400_000 })
-  type Found = { episodes: { id: string }[]; truncated: boolean }
   const ids = async (payload: object) => {
     const answer = await call('GetEpisodes', payload)
-    const { episodes, truncated } = answer.payload as Found
-    return { ids: episodes.map(({ id }) => id), truncated, bytes: JSON.stringify(answer.payload).length }
+    return {
+      ids: (answer.payload as { id: string }[]).map(({ id }) => id),
+      bytes: JSON.stringify(answer.payload).length,
+    }
   }
-  t.match(await ids({}), { ids: Array.from({ length: 20 }, (_, n) => `e${380 + n}`), truncated: true })
-  t.match(await ids({ count: 2, since: '10s', until: '5s' }), { ids: ['e394', 'e395'], truncated: true })
+  t.match(await ids({}), { ids: Array.from({ length: 20 }, (_, n) => `e${380 + n}`) })
+  t.match(await ids({ count: 2, since: '10s', until: '5s' }), { ids: ['e394', 'e395'] })
   t.match(await ids({ since: '2s' }), {
     ids: ['e393', 'e394', 'e395', 'e396', 'e397', 'e398', 'e399'],
-    truncated: false,
   })
   const many = await ids({ count: 10_000 })
   t.ok(many.bytes < 127_000 && many.bytes > 120_000, `${many.bytes} bytes`)
   t.equal(many.ids.at(-1), 'e399')
-  t.equal(many.truncated, true)
 })
 
 t.test('GetEpisodes prints what the command prints', async t => {
   const { call, outboxDir } = await device(t)
   t.strictSame(await call('GetEpisodes'), {
     status: 200,
-    payload: { episodes: await readEpisodes(join(outboxDir, '..', 'ring')), truncated: false },
+    payload: await readEpisodes(join(outboxDir, '..', 'ring')),
   })
 })
 
