@@ -284,12 +284,13 @@ t.test('a full ring of the usual size is remembered in less time than a start ma
   for (let n = 0; n < 60_000; n += 5_000)
     await Promise.all(Array.from({ length: 5_000 }, () => ring.append(json, 'kernel')))
   await ring.close()
-  const beforeMs = performance.now()
+  const before = process.cpuUsage()
   const { nextInc } = await readMemory(dir)
-  const tookMs = performance.now() - beforeMs
+  // Of the processor, because the machine has other tests to run.
+  const tookMs = process.cpuUsage(before).user / 1_000
   t.comment(
     `${ring.state.bytes} bytes, ${ring.state.lastSeq - ring.state.firstSeq + 1} records in ${Math.round(tookMs)} ms`,
   )
   t.equal(nextInc, 8)
-  t.ok(tookMs < 5_000)
+  t.ok(tookMs < 3_000, `${tookMs} ms`)
 })

@@ -27,7 +27,7 @@ t.test('the commands of the document print what it says', async t => {
 
 t.test('the record of what is damaged is the one of the document', async t => {
   const [health] = await collect(verifyRing(fixture))
-  const said = /^\{"path":"0.*$/m.exec(document)?.[0] ?? ''
+  const said = /```json\n(\{[^`]*"status"[^`]*\})\n```/.exec(document)?.[1] ?? ''
   t.strictSame({ ...health, path: '00000000000000000001.log' }, JSON.parse(said))
 })
 
