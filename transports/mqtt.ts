@@ -30,13 +30,15 @@ const publishEchoMs = 1_000
 /** mqtt.js's own limit must not be faster than ours, which say which step was slow. */
 const sdkLimitMarginMs = 5_000
 
-type AuthenticationProvider = ConstructorParameters<typeof mqttDevice.Mqtt>[0]
+/** One with a key renews its token on a timer of its own until it is told to stop. */
+type AuthenticationProvider = ConstructorParameters<typeof mqttDevice.Mqtt>[0] & { stop?(): void }
 
 export const tapMqtt: TapFactory = (wiring, listener): Tap => {
   let fused = false
   let reason: OurReason | null = null
   let current: Attempt | null = null
   let instance: mqttDevice.Mqtt | null = null
+  let stopTokens = (): void => undefined
 
   const provider = {
     // Must never throw: the SDK's open() would then stay pending for ever.
@@ -53,6 +55,7 @@ export const tapMqtt: TapFactory = (wiring, listener): Tap => {
     constructor(authenticationProvider: AuthenticationProvider) {
       super(authenticationProvider, base)
       instance = this
+      stopTokens = () => authenticationProvider.stop?.()
       // The SDK's own readers throw at a topic they cannot read, where nobody can catch it; and nobody here needs them.
       base.removeAllListeners('message')
       base.on('message', (topic: string, payload: Buffer) => {
@@ -73,6 +76,8 @@ export const tapMqtt: TapFactory = (wiring, listener): Tap => {
       reason = why
       fused = true
       current?.abandon()
+      // The SDK stops it once it is disconnected, which it never is where a goodbye waits for an answer that is lost.
+      stopTokens()
     },
   }
 }
