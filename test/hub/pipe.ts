@@ -59,8 +59,8 @@ export class Pipe {
     this.#note({ first: 'door', how })
     for (const flow of this.#flows) flow.stop()
     if (how === 'rst') {
-      this.device.resetAndDestroy()
-      this.hub.resetAndDestroy()
+      reset(this.device)
+      reset(this.hub)
     } else {
       finish(this.device)
       this.hub.destroy()
@@ -80,7 +80,7 @@ export class Pipe {
       await once(this.link, 'changed', { signal: this.#over.signal }).catch(ignoreAbort)
     }
     if (other.destroyed) return
-    if (how === 'rst') other.resetAndDestroy()
+    if (how === 'rst') reset(other)
     else finish(other)
   }
 
@@ -97,6 +97,12 @@ export function finish(socket: Socket): void {
   const linger = setTimeout(() => socket.destroy(), lingerMs).unref()
   socket.once('end', () => socket.destroySoon())
   socket.once('close', () => clearTimeout(linger))
+}
+
+/** Sends RST, or closes where a FIN has been sent: Node would fail at resetting that one, and never close it. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 /** One direction. The source is paused while a chunk of it is on its way, so at most one chunk is held here. */

@@ -253,6 +253,19 @@ t.test('connections that are greeted with a fault are counted like others', asyn
   }
 })
 
+t.test('a cut by RST right after one by FIN leaves nothing open', async t => {
+  const device = await makeDevice(t)
+  await openSession(device)
+  const from = hub.log.length
+  device.door.cut('fin')
+  device.door.cut('rst')
+  const { deviceId } = device
+  t.match(await hub.waitFor(event => event.type === 'tcpClosed' && event.deviceId === deviceId, { from }), {
+    first: 'door',
+    how: 'fin',
+  })
+})
+
 t.test('a cut by FIN has no close_notify, a cut by RST is one', async t => {
   const device = await makeDevice(t)
   const first = await openSession(device)

@@ -8,7 +8,7 @@ export interface CountingRelay extends AsyncDisposable {
   readonly fromServer: number
 }
 
-/** Bytes and FINs pass both ways; a connection that breaks is broken on both sides. */
+/** Bytes and FINs pass both ways; a connection that breaks on one side is closed on the other. */
 export async function startCountingRelay(toPort: number): Promise<CountingRelay> {
   const counts = { fromClient: 0, fromServer: 0 }
   const relay = createServer({ allowHalfOpen: true }, client => {
@@ -20,8 +20,8 @@ export async function startCountingRelay(toPort: number): Promise<CountingRelay>
       counts.fromServer += length
     })
     client.pipe(server).pipe(client)
-    client.on('error', () => server.resetAndDestroy())
-    server.on('error', () => client.resetAndDestroy())
+    client.on('error', () => server.destroy())
+    server.on('error', () => client.destroy())
   })
   relay.listen(0, '127.0.0.1')
   await once(relay, 'listening')
