@@ -11,6 +11,8 @@ export type Origin = Readonly<{ deviceId: string; connection: number }>
 
 export class Listeners {
   readonly #servers = new Map<CertificateKind, { server: Server; port: number }>()
+  /** Also those that are not open yet, so that two doors that want the same one at once do not get two. */
+  readonly #opening = new Map<CertificateKind, Promise<void>>()
   /** By the port that the door's own socket has, which is how a connection is known behind it. */
   readonly #origins = new Map<number, Origin>()
 
@@ -22,8 +24,15 @@ export class Listeners {
   ) {}
 
   /** Opens the listener that shows this certificate, unless it is open. */
-  async open(kind: CertificateKind): Promise<void> {
-    if (this.#servers.has(kind)) return
+  open(kind: CertificateKind): Promise<void> {
+    const known = this.#opening.get(kind)
+    if (known) return known
+    const opening = this.#listen(kind)
+    this.#opening.set(kind, opening)
+    return opening
+  }
+
+  async #listen(kind: CertificateKind): Promise<void> {
     const { cert, key } = await this.authority.issue(kind)
     // IoT Hub speaks TLS 1.2.
     const server = createServer({ cert, key, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', noDelay: true })

@@ -12,11 +12,11 @@ export interface FollowedConnection extends WatchedConnection {
 }
 
 export function followConnection(
-  options: WatchOptions & { synchronised?: boolean | null; credentialWorked?: boolean },
+  options: WatchOptions & { synchronised?: boolean | null; plausible?: boolean; credentialWorked?: boolean },
 ): FollowedConnection {
   const clock = systemClock()
   const episodes: Episode[] = []
-  const { synchronised = null } = options
+  const { synchronised = null, plausible = true } = options
   let ids = 0
   const newId = (): string => `episode-${++ids}`
 
@@ -24,7 +24,7 @@ export function followConnection(
     for (const effect of effects) {
       if (effect.do === 'recordSession') continue
       const { wallMs } = clock.now()
-      const judged = diagnose({ ...effect.evidence, clock: { wallMs, plausible: true, synchronised } })
+      const judged = diagnose({ ...effect.evidence, clock: { wallMs, plausible, synchronised } })
       const episode: Episode = { ...effect.facts, ...judged }
       const known = episodes.findIndex(({ id }) => id === episode.id)
       if (known < 0) episodes.push(episode)

@@ -64,7 +64,7 @@ export function watchConnection(options: WatchOptions): WatchedConnection {
         trust: createTrust(options.ca, options.knownRoots ?? null),
         clock: systemClock(),
         secrets,
-        timeoutsMs: { dns: 2_000, tcp: 2_000, tls: 2_000, accept: 2_000, ...options.timeoutsMs },
+        timeoutsMs: { dns: 10_000, tcp: 10_000, tls: 10_000, accept: 10_000, ...options.timeoutsMs },
         keepaliveSeconds: options.keepaliveSeconds ?? 60,
         ...(options.lookup ? { lookup: options.lookup } : {}),
       },
