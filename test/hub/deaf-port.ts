@@ -5,6 +5,7 @@
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 
 export type DeafPort = Readonly<{
@@ -27,6 +28,9 @@ const listener = `
 /** Linux queues one connection more than the backlog says. */
 const queueLength = 2
 
+/** On loopback a connection stands at once. One that does not shows that strangers have filled the queue before us. */
+const standsWithinMs = 250
+
 export async function listenDeaf(port: number): Promise<DeafPort> {
   const wake = new Int32Array(new SharedArrayBuffer(4))
   const worker = new Worker(listener, { eval: true, execArgv: [], workerData: { port, wake } })
@@ -45,7 +49,7 @@ export async function listenDeaf(port: number): Promise<DeafPort> {
 
 async function fill(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1')
-  await once(socket, 'connect')
   socket.on('error', () => socket.destroy())
+  await Promise.race([once(socket, 'connect'), sleep(standsWithinMs, undefined, { ref: false })])
   return socket
 }

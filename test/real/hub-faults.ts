@@ -1,7 +1,7 @@
 /** Each fault of the local hub, as the wire shows it. */
 
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { type Door, type Fault, type Hub, startHub } from '../hub/hub.js'
 import { TcpProxy } from '../hub/proxy.js'
@@ -146,6 +146,32 @@ t.test('a port that does not answer leaves connects hanging until it is healed',
   await heals(t, device)
   t.equal(await outcome, 'connected', 'with its next SYN')
   socket.destroy()
+})
+
+t.test('a port stops answering also while clients rush at it', async t => {
+  const device = await makeDevice(t)
+  const { port } = device.door
+  const clients: Socket[] = []
+  let rushing = true
+  const rush = () => {
+    const client = connect(port, '127.0.0.1')
+    clients.push(client)
+    client.on('error', () => client.destroy())
+    if (rushing) setImmediate(rush)
+  }
+  rush()
+  await device.door.set({ kind: 'unanswered' })
+  rushing = false
+  for (const client of clients) client.destroy()
+  const socket = connect(port, '127.0.0.1')
+  const failed = new Promise<string>(resolve => {
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''))
+    socket.on('connect', () => resolve('connected'))
+  })
+  const waited = new Promise<string>(resolve => setTimeout(resolve, 500, 'hangs'))
+  t.equal(await Promise.race([failed, waited]), 'hangs')
+  socket.destroy()
+  await heals(t, device)
 })
 
 for (const fault of [
