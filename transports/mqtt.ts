@@ -43,6 +43,8 @@ export const tapMqtt: TapFactory = (wiring, listener): Tap => {
   const provider = {
     // Must never throw: the SDK's open() would then stay pending for ever.
     connect: (_uri: string, options: mqtt.IClientOptions): mqtt.MqttClient => {
+      // Renewal is the supervisor's: the SDK would reconnect behind its back, and where it is stuck, renew for ever.
+      stopTokens()
       if (fused) return deadClient(options)
       rememberToken(wiring, options)
       current = startAttempt(wiring, listener, options, () => reason)
@@ -76,8 +78,6 @@ export const tapMqtt: TapFactory = (wiring, listener): Tap => {
       reason = why
       fused = true
       current?.abandon()
-      // The SDK stops it once it is disconnected, which it never is where a goodbye waits for an answer that is lost.
-      stopTokens()
     },
   }
 }

@@ -326,6 +326,24 @@ async function settled<T>(look: () => T, expected: T): Promise<T> {
   }
 }
 
+t.test('the SDK does not renew its token by itself: that would be a connection behind our back', async t => {
+  const { deviceId } = await freshDevice()
+  const tapped = tapClient({ connectionString: hub.connectionString(deviceId), ca: hub.ca, keepaliveSeconds: 1 })
+  // The SDK's timer would go off after one second.
+  const tokenRenewal = { tokenValidTimeInSeconds: 2, tokenRenewalMarginInSeconds: 1 }
+  await tapped.client.setOptions({ tokenRenewal })
+  await tapped.client.open()
+  await tapped.next('pongReceived')
+  await tapped.next('closed')
+  tapped.tap.abandon('abandoned')
+  t.strictSame(
+    tapped.told.filter(({ type }) => type === 'connecting').map(({ attempt }) => attempt),
+    [1],
+  )
+  const ended = hub.log.find(event => event.type === 'sessionEnded' && event.deviceId === deviceId)
+  t.match(ended, { why: 'tokenExpired' })
+})
+
 t.test('a goodbye that waits for a lost answer leaves nothing behind once the fuse is blown', async t => {
   const authority = await makeAuthority('localhost')
   const deaf = (packet: Packet): Packet | null =>
