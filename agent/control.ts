@@ -2,9 +2,11 @@
  * The control socket: a running daemon answers the commands of its host over HTTP on a unix socket (mode 0660),
  * and holding it is how a second daemon on the same state is kept away.
  */
-import { chmod, unlink } from 'node:fs/promises'
-import { createServer, request, type Server } from 'node:http'
-import { connect } from 'node:net'
+import { createHash } from 'node:crypto'
+import { chmod, realpath, unlink } from 'node:fs/promises'
+import { createServer, request } from 'node:http'
+import { connect, createServer as createTcpServer, type Server as TcpServer } from 'node:net'
+import { resolve as resolvePath } from 'node:path'
 import { AgentError } from './errors.js'
 
 /** What may be asked: `GET /<name>` is answered with the function's JSON. */
@@ -14,6 +16,24 @@ export interface ControlSocket {
   /** Until it is called, questions get 503. */
   answer(questions: Questions): void
   close(): Promise<void>
+}
+
+/**
+ * Keeps a second daemon off the same state, whatever sockets it is configured with: an abstract socket named by the
+ * directory's real path, which the kernel gives to one process and takes back when that ends, however it ends.
+ *
+ * @throws AgentError `ALREADY_RUNNING`
+ */
+export async function lockState(stateDir: string): Promise<{ release(): void }> {
+  const path = await realpath(stateDir).catch(() => resolvePath(stateDir))
+  const name = createHash('sha256').update(path).digest('hex').slice(0, 32)
+  const server = createTcpServer(socket => socket.destroy())
+  await listen(server, `\0hubrec-${name}`).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE') throw error
+    throw new AgentError('ALREADY_RUNNING', `another hubrec writes to ${stateDir}`)
+  })
+  server.unref()
+  return { release: () => void server.close() }
 }
 
 const answerMs = 5_000
@@ -78,12 +98,17 @@ export function askDaemon(path: string, question: string): Promise<unknown> {
       })
     })
     asked.on('timeout', () => asked.destroy(new Error('the daemon did not answer within 5 s')))
-    asked.on('error', (error: NodeJS.ErrnoException) => (nobody.has(error.code ?? '') ? resolve(null) : reject(error)))
+    asked.on('error', (error: NodeJS.ErrnoException) => {
+      if (nobody.has(error.code ?? '')) resolve(null)
+      else if (!forbidden.has(error.code ?? '')) reject(error)
+      else reject(new AgentError('USAGE', `${path} may not be asked by this user; join the group hubrec or use sudo`))
+    })
     asked.end()
   })
 }
 
-const nobody: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR', 'EACCES', 'EPERM'])
+const nobody: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR'])
+const forbidden: ReadonlySet<string> = new Set(['EACCES', 'EPERM'])
 
 const someoneListens = (path: string): Promise<boolean> =>
   new Promise(resolve => {
@@ -95,7 +120,7 @@ const someoneListens = (path: string): Promise<boolean> =>
     socket.once('error', () => resolve(false))
   })
 
-const listen = (server: Server, path: string): Promise<void> =>
+const listen = (server: TcpServer, path: string): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(path, resolve)

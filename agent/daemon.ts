@@ -1,6 +1,7 @@
 /** The daemon: where all parts meet, and nothing else. */
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { BackoffLimits } from '../transports/backoff.js'
 import { type Clock, systemClock } from '../transports/clock.js'
 import { type Credential, CredentialError, loadCredential } from '../transports/credentials.js'
@@ -13,11 +14,11 @@ import { createTrust, type Trust } from '../transports/trust.js'
 import { makeBundle } from './bundle/make.js'
 import type { Config } from './config/config.js'
 import { describeConfig } from './config/describe.js'
-import { type ControlSocket, claimControlSocket } from './control.js'
+import { type ControlSocket, claimControlSocket, lockState } from './control.js'
 import { causeTitles } from './diagnosis/catalogue.js'
 import { AgentError } from './errors.js'
 import { clockChanges } from './evidence/clock-watch.js'
-import { type Memory, readMemory } from './evidence/read.js'
+import { type Memory, noMemory, readMemory } from './evidence/read.js'
 import { levels } from './evidence/record.js'
 import { remember } from './evidence/remember.js'
 import { runSampler, type Sample } from './evidence/sampler.js'
@@ -27,10 +28,11 @@ import { createOperatorLog, type Log } from './operator-log.js'
 import { createPipeline, type Pipeline } from './pipeline.js'
 import { createRedactor } from './redact.js'
 import { openRing } from './ring/open.js'
+import type { RingWriter } from './ring/ring.js'
 import { type Part, runTogether } from './run-together.js'
-import { deviceName, liveStatus, type StartData, type Status } from './status.js'
-import { type Outbox, openOutbox } from './upload/outbox.js'
-import { isUnmade, isUnsent, viewOf } from './upload/task.js'
+import { deviceName, liveStatus, type StartData } from './status.js'
+import { openOutbox } from './upload/outbox.js'
+import { viewOf } from './upload/task.js'
 import { createUploader } from './upload/uploader.js'
 import { versions } from './versions.js'
 
@@ -44,8 +46,9 @@ export type DaemonOptions = Readonly<{
 /** The name of the daemon's own connection in records. */
 const conn = 'hubrec'
 
-/** How long the parts may take to finish, so that a stop ends within 5 s. */
-const graceMs = 4_000
+/** How long the parts may take to finish, and then each of the two last writes, so that a stop ends within 5 s. */
+const graceMs = 3_500
+const farewellMs = 600
 
 /**
  * Runs until the signal aborts; then everything is written and said goodbye to.
@@ -60,14 +63,20 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   const startedAtMs = clock.now().wallMs
   const redactor = createRedactor(secrets)
   let pipeline: Pipeline | null = null
+  /** What is logged before the ring is open goes into it as soon as it is. */
+  const early: [level: number, data: Record<string, unknown>][] = []
   const operator = createOperatorLog({
     level: config.logLevel,
     redactor,
     env,
-    onRecord: (level, msg, fields) => void pipeline?.record('log', { msg, ...fields }, level),
+    onRecord: (level, msg, fields) => {
+      if (pipeline) void pipeline.record('log', { msg, ...fields }, level)
+      else early.push([level, { msg, ...fields }])
+    },
   })
   const { log } = operator
 
+  const lock = await lockState(stateDir)
   const control = await claim(config.controlSocket, log)
   const ringDir = join(stateDir, 'ring')
   const stamp = () => {
@@ -90,6 +99,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     },
   })
   pipeline = records
+  for (const [level, data] of early) void records.record('log', data, level)
   for (const { path, action, reason, lost } of recovery) {
     if (action !== 'kept') log.warn('the ring was put right', { path, action, reason, lost })
   }
@@ -152,7 +162,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
       state: records.state(conn),
       ring: ring.state,
       ringDir,
-      outbox: waitingIn(outbox),
+      outbox: await outbox.state(),
       versions: start.versions,
     })
   const methods = createMethods({
@@ -168,9 +178,15 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
 
   const parts: Part[] = [
     uploader.part,
-    samplerPart(config, records, clock, snapshot => {
-      host.synchronised = snapshot.synchronised
-    }),
+    samplerPart(
+      config,
+      records,
+      clock,
+      snapshot => {
+        host.synchronised = snapshot.synchronised
+      },
+      refresher(ring, records, start, clock),
+    ),
     {
       name: 'connection',
       run: signal =>
@@ -195,7 +211,8 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   const crash = watchForCrash()
   try {
     await Promise.race([runTogether(parts, signal, graceMs), crash.happened])
-    await records.record('stop', { why: String(signal.reason) })
+    const said = records.writeCounts(conn).then(() => records.record('stop', { why: String(signal.reason) }))
+    await atMost(said)
     log.info('hubrec has stopped', { why: String(signal.reason) })
   } catch (error) {
     // No stop record: the next start must know that this run did not end as it should.
@@ -203,16 +220,16 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     throw error
   } finally {
     crash.forget()
-    await ring.close()
+    await atMost(ring.close())
     await control?.close()
     await operator.close()
+    lock.release()
   }
 }
 
-const waitingIn = (outbox: Outbox): Status['outbox'] => {
-  const waiting = outbox.tasks().filter(task => isUnmade(task) || isUnsent(task))
-  return { waiting: waiting.length, bytes: waiting.reduce((sum, { bytesTotal }) => sum + (bytesTotal ?? 0), 0) }
-}
+/** A disk that hangs must not hold the gateway's shutdown. */
+const atMost = (work: Promise<unknown>): Promise<unknown> =>
+  Promise.race([work, sleep(farewellMs, undefined, { ref: false })])
 
 /** All that is wrong with what the configuration points to, at once. */
 async function readSecrets(
@@ -264,7 +281,7 @@ async function recall(ringDir: string, log: Log): Promise<Memory> {
     return await readMemory(ringDir)
   } catch (error) {
     log.error('the ring cannot be read, so nothing is known of earlier runs', { err: error })
-    return nothing
+    return noMemory
   }
 }
 
@@ -273,6 +290,7 @@ function samplerPart(
   records: Pipeline,
   clock: Clock,
   onClock: (snapshot: ClockSnapshot) => void,
+  onTick: () => void,
 ): Part {
   let before = clock.now()
   const record = (sample: Sample): void => {
@@ -281,6 +299,7 @@ function samplerPart(
     before = now
     if (sample.clock) onClock(sample.clock as ClockSnapshot)
     void records.record('sample', sample, levels.debug)
+    onTick()
   }
   const { samples, stateDir } = config
   const intervalMs = samples.intervalSeconds * 1e3
@@ -312,6 +331,30 @@ function limitsOf({ connection }: Config): BackoffLimits {
   }
 }
 
+/**
+ * Says the facts of the start again before the ring drops them, four times in the ring's length, and the counts of an
+ * open outage once a minute.
+ */
+function refresher(ring: RingWriter, records: Pipeline, start: StartData, clock: Clock): () => void {
+  let contextSeq = ring.state.lastSeq
+  let countedMs = clock.now().bootMs
+  return () => {
+    const { firstSeq, lastSeq } = ring.state
+    if (lastSeq - contextSeq > Math.max(contextEveryMin, (lastSeq - firstSeq) / 4)) {
+      contextSeq = lastSeq
+      void records.record('context', { ...start, ...records.context(conn) })
+    }
+    const nowMs = clock.now().bootMs
+    if (nowMs - countedMs < countsEveryMs) return
+    countedMs = nowMs
+    void records.writeCounts(conn)
+  }
+}
+
+/** Records between two contexts, where the ring is short. */
+const contextEveryMin = 25
+const countsEveryMs = 60_000
+
 /** What nobody caught ends the run, but not before it is in the ring. */
 function watchForCrash(): { happened: Promise<never>; forget(): void } {
   let reject: (error: unknown) => void = () => undefined
@@ -326,14 +369,4 @@ function watchForCrash(): { happened: Promise<never>; forget(): void } {
       for (const event of events) process.off(event, reject)
     },
   }
-}
-
-const nothing: Memory = {
-  lastRecord: null,
-  lastStart: null,
-  lastStop: null,
-  openEpisodes: [],
-  openSessions: [],
-  sessions: [],
-  nextInc: 1,
 }

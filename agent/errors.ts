@@ -7,10 +7,8 @@ export type ErrorCode =
   | 'RING_UNREADABLE'
   | 'STOP_OVERDUE'
   | 'UPLOAD_REFUSED'
-  | 'UPLOAD_UNREACHABLE'
   | 'USAGE'
 
-const passing: ReadonlySet<ErrorCode> = new Set(['UPLOAD_UNREACHABLE'])
 const users: ReadonlySet<ErrorCode> = new Set(['ALREADY_RUNNING', 'CONFIG_INVALID', 'CREDENTIAL_INVALID', 'USAGE'])
 
 /** One class for all failures that have a name. `problems` holds one line each, with the place and what was expected. */
@@ -24,11 +22,6 @@ export class AgentError extends Error {
     options: ErrorOptions = {},
   ) {
     super(`${code}: ${message}`, options)
-  }
-
-  /** True when waiting may help. Nothing else in the agent decides this. */
-  get passing(): boolean {
-    return passing.has(this.code)
   }
 
   /** True when the command line, the configuration or the credential is at fault: exit code 2. */

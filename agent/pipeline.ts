@@ -7,8 +7,17 @@ import type { Clock } from '../transports/clock.js'
 import type { ClosedEvent, WireEvent } from '../transports/wire-event.js'
 import { diagnose } from './diagnosis/diagnose.js'
 import type { Episode, Evidence } from './evidence/episode.js'
+import type { ContextData } from './evidence/read.js'
 import { type Draft, levels, type RecordType } from './evidence/record.js'
-import { begin, type Effect, type Remembered, step, type Tracker } from './evidence/tracker.js'
+import {
+  begin,
+  type Effect,
+  type EpisodeEffect,
+  openEpisode,
+  type Remembered,
+  step,
+  type Tracker,
+} from './evidence/tracker.js'
 import type { Redactor } from './redact.js'
 import { releasedAtMs } from './release.js'
 import type { Durability, RingWriter } from './ring/ring.js'
@@ -29,7 +38,14 @@ export interface Pipeline {
   wire(conn: string, event: WireEvent, incarnation: number): void
   /** Anything else that is worth a record. Resolves when it is as durable as its type demands. */
   record(type: RecordType, data: Readonly<Record<string, unknown>>, level?: number): Promise<void>
-  /** The connection's state for `status`. */
+  /**
+   * Writes the newest counts of an open outage, where they have changed: verdicts are written when they change, and
+   * attempts and waits count on in between. For a stop, and now and then.
+   */
+  writeCounts(conn: string): Promise<void>
+  /** What a `context` record says of the connection. */
+  context(conn: string): ContextData | null
+  /** The connection's state for `status`, with counts as of now. */
   state(conn: string): ConnectionState | null
 }
 
@@ -44,7 +60,13 @@ export type ConnectionState = Readonly<{
   lastEpisode: Episode | null
 }>
 
-type Followed = { tracker: Tracker; newest: Episode | null; incarnation: number | null; offlineSinceMs: number }
+type Followed = {
+  tracker: Tracker
+  newest: Episode | null
+  incarnation: number | null
+  attempt: number
+  offlineSinceMs: number
+}
 
 /** A clock before the release, or 20 years after it, cannot be right. */
 const plausibleMs = 20 * 365 * 86_400_000
@@ -80,13 +102,21 @@ export function createPipeline({ ring, redactor, clock, synchronised, onEpisode 
         void write('session', levels.info, conn, connection.incarnation, effect.data)
         continue
       }
-      const episode = judge(effect.facts, { ...effect.evidence, clock: clockEvidence() })
+      const episode = judged(effect)
       // While it is open only a new verdict is news; the counts are written with the next one.
       if (connection.newest && sayTheSame(connection.newest, episode)) continue
       connection.newest = episode
       void write('episode', episode.planned ? levels.info : levels.warn, conn, connection.incarnation, episode)
       onEpisode?.(episode)
     }
+  }
+
+  const judged = ({ facts, evidence }: EpisodeEffect): Episode => judge(facts, { ...evidence, clock: clockEvidence() })
+
+  /** The open outage as it is now. */
+  const current = ({ tracker }: Followed): Episode | null => {
+    const effect = openEpisode(tracker)
+    return effect && judged(effect)
   }
 
   const clockEvidence = (): Evidence['clock'] => {
@@ -99,7 +129,7 @@ export function createPipeline({ ring, redactor, clock, synchronised, onEpisode 
     follow(remembered) {
       const now = clock.now()
       const { tracker, effects } = begin(remembered, now, newId)
-      const connection: Followed = { tracker, newest: null, incarnation: null, offlineSinceMs: now.wallMs }
+      const connection: Followed = { tracker, newest: null, incarnation: null, attempt: 0, offlineSinceMs: now.wallMs }
       followed.set(remembered.conn, connection)
       apply(remembered.conn, connection, effects)
     },
@@ -109,6 +139,7 @@ export function createPipeline({ ring, redactor, clock, synchronised, onEpisode 
       const connection = followed.get(conn)
       if (!connection) return
       connection.incarnation = incarnation
+      connection.attempt = event.attempt
       const now = clock.now()
       const wasOnline = connection.tracker.online !== null
       const { tracker, effects } = step(connection.tracker, event, now, newId)
@@ -119,18 +150,44 @@ export function createPipeline({ ring, redactor, clock, synchronised, onEpisode 
 
     record: (type, data, level = levels.info) => write(type, level, null, null, data),
 
+    async writeCounts(conn) {
+      const connection = followed.get(conn)
+      if (connection?.newest?.state !== 'open') return
+      const { newest, incarnation } = connection
+      const episode = current(connection)
+      if (!episode || (episode.attempts === newest.attempts && episode.waitedMs === newest.waitedMs)) return
+      connection.newest = episode
+      await write('episode', levels.info, conn, incarnation, episode)
+    },
+
+    context(conn) {
+      const connection = followed.get(conn)
+      if (!connection) return null
+      const { tracker, attempt, newest } = connection
+      const { online, credentialWorked } = tracker
+      const session = online && {
+        conn,
+        attempt,
+        at: new Date(online.since.wallMs).toISOString(),
+        bootId: clock.bootId,
+        monoMs: online.since.monoMs,
+      }
+      return { session, episode: newest?.state === 'open' ? newest : null, credentialWorked }
+    },
+
     state(conn) {
       const connection = followed.get(conn)
       if (!connection) return null
       const { tracker, newest, incarnation, offlineSinceMs } = connection
       const { online } = tracker
+      const episode = newest?.state === 'open' ? current(connection) : null
       return {
         state: online ? 'online' : 'offline',
         since: new Date(online ? online.since.wallMs : offlineSinceMs).toISOString(),
         subscribed: online?.subscribed ?? false,
         incarnation,
-        episode: newest?.state === 'open' ? newest : null,
-        lastEpisode: newest,
+        episode,
+        lastEpisode: episode ?? newest,
       }
     },
   }

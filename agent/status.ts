@@ -3,7 +3,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Episode } from './evidence/episode.js'
-import { readEpisodes, readMemory } from './evidence/read.js'
+import { noMemory, readEpisodes, readMemory } from './evidence/read.js'
 import type { ConnectionState } from './pipeline.js'
 import type { RingState } from './ring/ring.js'
 import type { Versions } from './versions.js'
@@ -98,13 +98,14 @@ function conditionsOf(ring: RingState, nowMs: number): Condition[] {
 /** What is known without a daemon. */
 export async function statusFromRing(stateDir: string): Promise<Status> {
   const dir = join(stateDir, 'ring')
-  const memory = await readMemory(dir)
   const files = await sizesIn(dir)
+  // Before the first start there is no ring, and that is an answer too.
+  const memory = files.length === 0 ? noMemory : await readMemory(dir)
   const waiting = await sizesIn(join(stateDir, 'outbox'))
   const bundles = waiting.filter(({ name }) => name.endsWith('.zip'))
-  const episodes = await readEpisodes(dir)
-  const { lastStart, lastRecord, openEpisodes } = memory
-  const told = (lastStart?.data ?? {}) as Partial<StartData>
+  const episodes = files.length === 0 ? [] : await readEpisodes(dir)
+  const { lastStart, lastFacts, lastRecord, openEpisodes } = memory
+  const told = (lastFacts?.data ?? {}) as Partial<StartData>
   return {
     daemon: 'down',
     startedAt: lastStart?.at ?? null,
@@ -133,7 +134,7 @@ export async function statusFromRing(stateDir: string): Promise<Status> {
   }
 }
 
-/** A `start` record's data. */
+/** A `start` record's data, which each `context` record repeats. */
 export type StartData = Readonly<{
   pid: number
   device: NonNullable<Status['device']>

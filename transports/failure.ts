@@ -1,11 +1,12 @@
 /** Errors flattened where they enter, while their codes and causes are still there. */
 import type { Failure } from './wire-event.js'
 
-const textMax = 500
+/** Far above what any error says: a secret that straddles the cut would not be recognised any more. */
+const textMax = 4_000
 const depthMax = 5
 const errorsMax = 8
 
-/** Never throws, whatever was thrown. Texts are cut at 500 characters, causes at 5 levels, addresses at 8. */
+/** Never throws, whatever was thrown. Texts are cut at 4,000 characters, causes at 5 levels, addresses at 8. */
 export function flatten(error: unknown, depth = 0): Failure {
   if (!(error instanceof Error)) return { name: typeof error, message: cut(inWords(error)) }
   const { code, syscall, address, port, cause, errors, innerError } = error as Error & Record<string, unknown>

@@ -51,8 +51,13 @@ function formsOf(value: string): string[] {
   const url = encodeURIComponent(value)
   const lowerUrl = url.replace(/%[0-9A-F]{2}/g, code => code.toLowerCase())
   const json = JSON.stringify(value).slice(1, -1)
+  const unpadded = value.replace(/=+$/, '')
   const forms = [
     value,
+    unpadded,
+    unpadded.replaceAll('+', '-').replaceAll('/', '_'),
+    value.replaceAll('+', '%2B'),
+    value.replaceAll('+', '%2b'),
     url,
     lowerUrl,
     encodeURIComponent(url),

@@ -53,8 +53,8 @@ export type SocketTap = Readonly<{
   destroy(how: ClosedHow, error?: Error): void
 }>
 
-/** A resolved address is given this long before the next one is tried beside it: fit for round trips of over a second. */
-const nextAddressAfterMs = 2_500
+/** An address is given up for the next one after its share of the limit, but not before this: fit for slow links. */
+const addressMinMs = 2_500
 
 export function tapSocket(dial: Dial, events: SocketTapEvents): SocketTap {
   const stream = duplexify()
@@ -114,7 +114,7 @@ export function tapSocket(dial: Dial, events: SocketTapEvents): SocketTap {
       host: dial.host,
       port: dial.port,
       autoSelectFamily: true,
-      autoSelectFamilyAttemptTimeout: nextAddressAfterMs,
+      autoSelectFamilyAttemptTimeout: Math.max(addressMinMs, dial.timeoutsMs.tcp / addresses.length),
       lookup: (_host, { all }, callback) => {
         const first = addresses[0]
         // Asynchronous, because Node does not survive a lookup that answers before it returns.

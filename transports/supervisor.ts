@@ -47,7 +47,7 @@ const sdkWordMs = 250
 const timerMaxMs = 2 ** 31 - 1
 
 /** How an incarnation ended, for what comes next. */
-type End = Readonly<{ what: 'renewing'; id: string }> | Readonly<{ what: 'stopped' }> | Outcome
+type End = Readonly<{ what: 'renewing'; id: string; lastedMs: number }> | Readonly<{ what: 'stopped' }> | Outcome
 
 /** Connect, and reconnect, until the signal aborts; then say goodbye within 3 s. */
 export async function supervise(supervision: Supervision, signal: AbortSignal): Promise<void> {
@@ -65,9 +65,9 @@ export async function supervise(supervision: Supervision, signal: AbortSignal): 
     const end: End = await life.live(signal)
     if (end.what === 'stopped') return
     renewalId = end.what === 'renewing' ? end.id : null
-    if (end.what === 'renewing') continue
+    backoff = after(backoff, end.what === 'renewing' ? renewed(end.lastedMs) : end, clock.now().bootMs)
+    if (end.what === 'renewing' || signal.aborted) continue
 
-    backoff = after(backoff, end, clock.now().bootMs)
     const { delayMs, policy } = nextDelay(backoff, supervision.limits, clock.now().bootMs, random)
     const { monoMs } = clock.now()
     const { protocol } = supervision
@@ -88,6 +88,8 @@ class Incarnation {
   readonly #timers = new Set<NodeJS.Timeout>()
   /** Whether an attempt or a session is under way, so that an end of it will be told. */
   #underWay = false
+  /** A stop was asked for: nothing else is begun. */
+  #stopping = false
   #subscribed = false
   #answering = 0
   #answered: (() => void) | null = null
@@ -120,7 +122,10 @@ class Incarnation {
     const ended = new Promise<End>(resolve => {
       this.#end = resolve
     })
-    const stop = (): void => void this.#leave('shutdown')
+    const stop = (): void => {
+      this.#stopping = true
+      void this.#leave('shutdown')
+    }
     signal.addEventListener('abort', stop, { once: true })
     const opened = this.#open()
     const end = await ended
@@ -179,8 +184,11 @@ class Incarnation {
   #endOf(closed: ClosedEvent): End {
     if (closed.reason === 'shutdown') return { what: 'stopped' }
     if (closed.lastedMs === null) return { what: 'attemptFailed', refused: false }
-    if (closed.reason === 'renewal' && this.renewalId !== null) return { what: 'renewing', id: this.renewalId }
-    return { what: 'sessionEnded', lastedMs: closed.lastedMs, likeTakeOver: this.#subscribed && likeTakeOver(closed) }
+    const { lastedMs } = closed
+    if (closed.reason === 'renewal' && this.renewalId !== null) {
+      return { what: 'renewing', id: this.renewalId, lastedMs }
+    }
+    return { what: 'sessionEnded', lastedMs, likeTakeOver: this.#subscribed && likeTakeOver(closed) }
   }
 
   /** A subscription that was refused or never answered: the hub believes us connected, and no method gets through. */
@@ -195,7 +203,7 @@ class Incarnation {
       })
       await Promise.race([answered, atMost(renewalPatienceMs)])
     }
-    if (!this.#underWay) return
+    if (!this.#underWay || this.#stopping) return
     this.renewalId = randomUUID()
     this.#tell({ type: 'renewalStarted', id: this.renewalId, why: 'sas' })
     await this.#leave('renewal')
@@ -261,6 +269,9 @@ type At = Pick<WireEvent, 'monoMs' | 'protocol' | 'attempt'>
 type RenewalEvent =
   | Omit<Extract<WireEvent, { type: 'renewalStarted' }>, keyof At>
   | Omit<Extract<WireEvent, { type: 'renewalDone' }>, keyof At>
+
+/** A session that we ended ourselves is like any other for the backoff: a good one ends the trouble before it. */
+const renewed = (lastedMs: number): Outcome => ({ what: 'sessionEnded', lastedMs, likeTakeOver: false })
 
 /** CONNACK codes that say what was presented is not accepted, so that trying the same again soon is no use. */
 const credentialRefused: ReadonlySet<number> = new Set([1, 2, 4, 5])

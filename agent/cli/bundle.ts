@@ -1,12 +1,13 @@
 /** `hubrec bundle`: a time window as one archive, for support. */
-import { rename } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { access, constants, rename } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { CredentialError, loadCredential } from '../../transports/credentials.js'
 import { createSecrets, type Secrets } from '../../transports/secrets.js'
 import { type Made, makeBundle } from '../bundle/make.js'
 import { describeConfig } from '../config/describe.js'
 import { loadConfig } from '../config/load.js'
 import { causeTitles } from '../diagnosis/catalogue.js'
+import { AgentError } from '../errors.js'
 import { readMemory } from '../evidence/read.js'
 import { createRedactor } from '../redact.js'
 import { deviceName, type StartData } from '../status.js'
@@ -36,10 +37,13 @@ export const bundle: Command = {
     const secrets = createSecrets()
     await learnSecrets(loaded.config.connection.connectionStringFile, secrets, io)
     const ringDir = join(loaded.config.stateDir, 'ring')
-    const { lastStart } = await readMemory(ringDir)
-    const told = lastStart?.data as Partial<StartData> | undefined
+    const { lastFacts } = await readMemory(ringDir)
+    const told = lastFacts?.data as Partial<StartData> | undefined
     const output = text(values, 'output')
     const file = resolve(output ?? `.hubrec-bundle-${process.pid}.zip`)
+    await access(dirname(file), constants.W_OK).catch((error: NodeJS.ErrnoException) => {
+      throw new AgentError('USAGE', `${dirname(file)} cannot be written: ${error.code}`)
+    })
     const made = await makeBundle({
       file,
       window,

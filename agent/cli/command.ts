@@ -7,6 +7,8 @@ export type ExitCode = 0 | 1 | 2 | 3
 export type Io = Readonly<{
   print(line: string): void
   complain(line: string): void
+  /** Resolves when the reader has room again; to be awaited where there is much to print. */
+  room(): Promise<void>
   env: NodeJS.ProcessEnv
   /** Aborts at Ctrl-C and SIGTERM. */
   signal: AbortSignal

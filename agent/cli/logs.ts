@@ -37,7 +37,10 @@ export const logs: Command = {
 
 async function printAll<T>(items: AsyncIterable<T>, show: (item: T) => string, io: Io): Promise<void> {
   try {
-    for await (const item of items) io.print(show(item))
+    for await (const item of items) {
+      io.print(show(item))
+      await io.room()
+    }
   } catch (error) {
     // Ctrl-C is how one stops reading.
     if (!io.signal.aborted) throw error

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line: finds the command, checks its arguments, and alone turns what happened into an exit code. */
+import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { AgentError } from '../errors.js'
 import { versions } from '../versions.js'
@@ -34,8 +35,15 @@ async function main(args: readonly string[], io: Io): Promise<ExitCode> {
     io.complain(`usage: hubrec ${name} ${command.usage}; hubrec ${name} --help says more`)
     return 2
   }
-  return command.run(values, positionals, io)
+  // A reader that had enough (`hubrec logs | head`) is no failure of a command, and none of the daemon's business.
+  if (name !== 'run') process.stdout.on('error', error => leave(error))
+  const code = await command.run(values, positionals, io)
+  // The SDK may leave timers behind that would hold the daemon's process for minutes.
+  if (name === 'run') setTimeout(() => process.exit(), 200).unref()
+  return code
 }
+
+const leave = (error: NodeJS.ErrnoException): never => process.exit(error.code === 'EPIPE' ? 0 : 3)
 
 type Parsed = { values: Values; positionals: string[]; problems: string[] }
 
@@ -76,16 +84,15 @@ function explainFailure(error: unknown, io: Io): ExitCode {
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal))
-// A reader that had enough (`hubrec logs | head`) is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 3))
 
 const io: Io = {
   print: line => void process.stdout.write(`${line}\n`),
+  room: async () => {
+    if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
+  },
   complain: line => void process.stderr.write(`${line}\n`),
   env: process.env,
   signal: stop.signal,
   isTerminal: process.stdout.isTTY === true,
 }
 process.exitCode = await main(process.argv.slice(2), io).catch((error: unknown) => explainFailure(error, io))
-// The SDK may leave timers behind that would hold the process for minutes.
-setTimeout(() => process.exit(), 200).unref()

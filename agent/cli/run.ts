@@ -1,5 +1,6 @@
 /** `hubrec run`: the daemon. */
 import { loadConfig } from '../config/load.js'
+import { AgentError } from '../errors.js'
 import { type Command, text } from './command.js'
 import { sourceOptions } from './options.js'
 
@@ -20,7 +21,15 @@ export const run: Command = {
       complain('hubrec: DEBUG is ignored, because the SDK would print its tokens; logLevel and hubrec logs show more')
     }
     const { runDaemon } = await import('../daemon.js')
-    await runDaemon({ config, env, signal })
-    return 0
+    try {
+      await runDaemon({ config, env, signal })
+      return 0
+    } catch (error) {
+      if (error instanceof AgentError && error.users) throw error
+      // The log has told it, without the secrets that an error may hold.
+      complain('hubrec run has failed; the log says why')
+      setTimeout(() => process.exit(), 200).unref()
+      return 3
+    }
   },
 }

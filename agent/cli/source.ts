@@ -28,7 +28,9 @@ export async function stateDirOf(values: Values, io: Io): Promise<string> {
 export async function openSource(values: Values, io: Io): Promise<Source> {
   const file = text(values, 'bundle')
   if (file !== undefined) {
-    const bundle = await openBundle(file)
+    const bundle = await openBundle(file).catch((error: NodeJS.ErrnoException) => {
+      throw error.syscall ? new AgentError('USAGE', `${file} cannot be read: ${error.code}`) : error
+    })
     return { ...bundle, ringDir: null }
   }
   const ringDir = join(await stateDirOf(values, io), 'ring')

@@ -5,6 +5,9 @@ import { isFin, wasSilent } from './wire-facts.js'
 /** A session shorter than this was not left in peace. */
 export const shortMs = 60_000
 
+/** We wait for up to 15 minutes when a rival throws us out; sessions further apart have nothing to do with each other. */
+const apartMs = 20 * 60_000
+
 /** Sessions in a row, up to the newest, that the other side ended alike. */
 export type ClosingRun = Readonly<{
   /** Oldest first. The first may have lasted long: it is the one that was disturbed. */
@@ -18,6 +21,8 @@ export function quietRun(history: readonly PastSession[]): ClosingRun {
   const run: PastSession[] = []
   for (const session of [...history].reverse()) {
     if (!endedByFin(session) || !isQuiet(session)) break
+    const next = run[0]
+    if (next && next.startedMs - session.endedMs > apartMs) break
     run.unshift(session)
     if (session.lastedMs >= shortMs) break
   }

@@ -21,13 +21,23 @@ export function diagnose(evidence: Evidence): Diagnosis {
     .filter(attempt => !wasInterrupted(attempt))
     .map((attempt): Judged => ({ attempt, ...judgeAttempt(attempt, evidence) }))
   const [winner, ...others] = ranked(judged)
-  if (winner !== undefined) return judgeByAttempts(winner, others, judged.length, evidence)
-
   const { ending, carriedOver } = evidence
+  // While the outage goes on it matters what keeps the device away now; in the end, what took most of it: a device that
+  // was switched off for hours and then failed one lookup was away because it was switched off.
+  const restarted = ending.kind === 'crash' || ending.kind === 'goodbye'
+  const wasOff = evidence.ended && restarted && evidence.beforeStartMs > outageMs(judged)
+  if (winner !== undefined && !wasOff) return judgeByAttempts(winner, others, judged.length, evidence)
+  const since = winner === undefined ? [] : [afterRestart(winner, judged, evidence)]
   if (carriedOver !== null && (ending.kind === 'crash' || ending.kind === 'goodbye'))
-    return carryOn(carriedOver, evidence)
-  return judgeByEnding(evidence)
+    return carryOn(carriedOver, evidence, since)
+  return judgeByEnding(evidence, since)
 }
+
+const afterRestart = (winner: Group, judged: readonly Judged[], { beforeStartMs }: Evidence): string =>
+  `${duration(beforeStartMs)} of the outage had passed before this run began; ${count(judged.length, 'attempt')} failed after that (${winner.cause.id}), for ${duration(outageMs(judged))}.`
+
+const outageMs = (judged: readonly Judged[]): number =>
+  judged.reduce((sum, { attempt }) => sum + attempt.answersForMs, 0)
 
 type Judgement = Readonly<{ cause: Cause; finding: Finding }>
 type Judged = Judgement & Readonly<{ attempt: FailedAttempt }>
@@ -106,12 +116,12 @@ function judgeByAttempts(winner: Group, others: readonly Group[], judged: number
   return conclude(winner.cause, finding, evidence)
 }
 
-function judgeByEnding(evidence: Evidence): Diagnosis {
+function judgeByEnding(evidence: Evidence, since: readonly string[]): Diagnosis {
   const { cause, finding } = judgeEnding(evidence)
   const { ending } = evidence
   const lastedMs = ending.kind === 'closed' ? ending.event.lastedMs : null
   const lasted = lastedMs === null ? [] : [`The session had lasted ${duration(lastedMs)}.`]
-  return conclude(cause, { ...finding, evidence: [...finding.evidence, ...lasted] }, evidence)
+  return conclude(cause, { ...finding, evidence: [...finding.evidence, ...lasted, ...since] }, evidence)
 }
 
 /** What was there before the attempts, as evidence beside what they say. */
@@ -136,12 +146,16 @@ function before(evidence: Evidence, winner: Cause): string[] {
   }
 }
 
-function carryOn(verdict: Verdict, evidence: Evidence): Diagnosis {
+function carryOn(verdict: Verdict, evidence: Evidence, since: readonly string[]): Diagnosis {
   const cause = findCause(verdict.cause)
   // Another release may have written it: its words stand, and its cause need not be one of ours.
   if (cause === undefined) return { verdict, planned: false }
   return {
-    verdict: { ...verdict, confidence: atMost(verdict.confidence, ceilingFor(cause, evidence.protocol)) },
+    verdict: {
+      ...verdict,
+      evidence: [...verdict.evidence, ...since],
+      confidence: atMost(verdict.confidence, ceilingFor(cause, evidence.protocol)),
+    },
     planned: cause.planned,
   }
 }

@@ -45,8 +45,12 @@ export const wasSilent = (closed: ClosedEvent): boolean =>
   closed.stage === 'session' &&
   (wentUnanswered({ closed, stage: closed.stage, error: closed.error }) || heardNothingBack(closed))
 
+/**
+ * A hub that hears nothing closes half a keepalive after the ping that it missed, and by then a keepalive and a half have
+ * passed since its last word: the ping was out for a third of the silence. A ping that was only just sent says nothing.
+ */
 export const heardNothingBack = ({ by, pingUnansweredMs, silentMs }: ClosedEvent): boolean =>
-  by !== 'us' && by !== 'application' && pingUnansweredMs !== null && Math.min(pingUnansweredMs, silentMs) >= deafMs
+  by !== 'us' && by !== 'application' && pingUnansweredMs !== null && pingUnansweredMs >= Math.max(deafMs, silentMs / 4)
 
 /** A reset names the system call that met it; Node reports a FIN before TLS was done as one that does not. */
 export function isReset({ closed, error }: Close): boolean {

@@ -71,6 +71,9 @@ export type FailedAttempt = Readonly<{
 
 /** An earlier session of this connection, newest last, at most 16. */
 export type PastSession = Readonly<{
+  /** Wall time: when it began and ended. */
+  startedMs: number
+  endedMs: number
   lastedMs: number
   subscribed: boolean
   closed: ClosedEvent
@@ -83,6 +86,8 @@ export type Evidence = Readonly<{
   /** The failed attempts, oldest first; the middle is left out above 64, and `failedCount` counts them all. */
   failed: readonly FailedAttempt[]
   failedCount: number
+  /** How much of the outage had passed before this run began: it weighs for what ended the run before. */
+  beforeStartMs: number
   /** Whether the episode has ended, and so nothing more is to come. */
   ended: boolean
   /** Sessions before the episode, the one that was lost last. */

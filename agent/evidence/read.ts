@@ -57,6 +57,8 @@ export type Memory = Readonly<{
   lastRecord: LogRecord | null
   /** The `start` of the last run that is remembered. */
   lastStart: LogRecord | null
+  /** The newest `start` or `context`: what is known of the last run, also when the ring no longer holds its start. */
+  lastFacts: LogRecord | null
   /** The goodbye of that run: `null` when there was none, and then the run ended by a crash if it ever began. */
   lastStop: LogRecord | null
   /** The newest version of each episode whose newest version is open, at most one for each connection. */
@@ -69,12 +71,35 @@ export type Memory = Readonly<{
   nextInc: number
 }>
 
+/** What a `context` record says beside the facts of a `start`: enough to go on from, whatever the ring has dropped. */
+export type ContextData = Readonly<{
+  /** The session that was open, and when it was accepted. */
+  session: Readonly<{ conn: string; attempt: number; at: string; bootId: string; monoMs: number }> | null
+  /** The outage that was open. */
+  episode: Episode | null
+  /** Whether the credential of the facts was ever accepted. */
+  credentialWorked: boolean
+}>
+
+/** Of a ring that is empty, or that nobody can read. */
+export const noMemory: Memory = {
+  lastRecord: null,
+  lastStart: null,
+  lastFacts: null,
+  lastStop: null,
+  openEpisodes: [],
+  openSessions: [],
+  sessions: [],
+  nextInc: 1,
+}
+
 const sessionsKept = 16
 
 /** Reads the whole ring once, because an episode can have been open for as long as the ring goes back. */
 export async function readMemory(dir: string, options: ReadOptions = {}): Promise<Memory> {
   let lastRecord: LogRecord | null = null
   let lastStart: LogRecord | null = null
+  let lastFacts: LogRecord | null = null
   let lastStop: LogRecord | null = null
   let nextInc = 1
   const newestEpisode = new Map<string, Episode>()
@@ -83,16 +108,24 @@ export async function readMemory(dir: string, options: ReadOptions = {}): Promis
 
   for await (const record of readRecords(dir, options)) {
     if (!('seq' in record)) continue
-    lastRecord = record
+    // What a ring writes of itself while it is opened belongs to the run that opens it.
+    if (record.type !== 'gap') lastRecord = record
     nextInc = Math.max(nextInc, (record.inc ?? 0) + 1)
     if (record.type === 'start') {
       lastStart = record
+      lastFacts = record
       lastStop = null
       accepted.clear()
     } else if (record.type === 'wire') {
       const { type, attempt } = record.data
       if (type === 'accepted') accepted.set(record.conn, record)
       if (type === 'closed' && accepted.get(record.conn)?.data.attempt === attempt) accepted.delete(record.conn)
+    } else if (record.type === 'context') {
+      lastFacts = record
+      const { session, episode } = record.data as Partial<ContextData>
+      // The context says again what the ring may have dropped by now.
+      if (session) accepted.set(session.conn, { ...record, ...session, data: { attempt: session.attempt } })
+      if (episode && !newestEpisode.has(episode.conn)) newestEpisode.set(episode.conn, episode)
     } else if (record.type === 'stop') lastStop = record
     else if (record.type === 'session') {
       const ofConnection = sessions.get(record.conn) ?? []
@@ -106,6 +139,7 @@ export async function readMemory(dir: string, options: ReadOptions = {}): Promis
   return {
     lastRecord,
     lastStart,
+    lastFacts,
     lastStop,
     openEpisodes: [...newestEpisode.values()].filter(({ state }) => state === 'open'),
     openSessions: [...accepted.values()],

@@ -2,7 +2,7 @@
 import type { Instant } from '../../transports/clock.js'
 import type { Protocol } from '../../transports/wire-event.js'
 import type { PastSession } from './episode.js'
-import type { Memory } from './read.js'
+import type { ContextData, Memory } from './read.js'
 import type { LogRecord } from './record.js'
 import type { Before, Remembered, SessionData } from './tracker.js'
 
@@ -22,16 +22,22 @@ export function remember(memory: Memory, present: Present): Remembered {
     conn,
     protocol,
     credential,
-    credentialWorked: sessions.some(session => session.credential === credential),
-    history: sessions.map(({ lastedMs, subscribed, closed }): PastSession => ({ lastedMs, subscribed, closed })),
+    credentialWorked: sessions.some(session => session.credential === credential) || workedBy(memory, credential),
+    history: sessions.map(pastOf),
     before: beforeOf(memory, present),
   }
 }
 
+function workedBy({ lastFacts }: Memory, credential: string): boolean {
+  const facts = lastFacts?.data as Partial<ContextData & { credential: string }> | undefined
+  return facts?.credentialWorked === true && facts.credential === credential
+}
+
 function beforeOf(memory: Memory, present: Present): Before {
-  const { lastRecord, lastStart, lastStop, openEpisodes, openSessions } = memory
+  const { lastRecord, lastStop, openEpisodes, openSessions } = memory
   const open = openEpisodes.find(({ conn }) => conn === present.conn) ?? null
-  if (lastRecord === null || lastStart === null) {
+  // Records without a start are of a run so long that the ring no longer holds its beginning.
+  if (lastRecord === null) {
     return { ending: { kind: 'start' }, at: momentOf(present.now), session: null, open: null }
   }
   if (lastStop !== null) {
@@ -57,6 +63,14 @@ function recorded(record: LogRecord, { now, bootId }: Present): Before['at'] {
 
 const between = (from: LogRecord, to: LogRecord): number =>
   Math.max(0, Math.round(from.bootId === to.bootId ? to.monoMs - from.monoMs : Date.parse(to.at) - Date.parse(from.at)))
+
+const pastOf = ({ startedAt, endedAt, lastedMs, subscribed, closed }: SessionData): PastSession => ({
+  startedMs: Date.parse(startedAt),
+  endedMs: Date.parse(endedAt),
+  lastedMs,
+  subscribed,
+  closed,
+})
 
 /** Written by some version of hubrec as a session's data. */
 const sessionOf = ({ data }: LogRecord): SessionData => data as unknown as SessionData

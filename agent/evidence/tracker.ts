@@ -19,10 +19,10 @@ export type SessionData = Readonly<{
 }>
 
 /** What the pipeline has to write down. */
-export type Effect =
-  | Readonly<{ do: 'recordSession'; data: SessionData }>
-  /** Judge the evidence and write the episode's newest version. */
-  | Readonly<{ do: 'recordEpisode'; facts: EpisodeFacts; evidence: Omit<Evidence, 'clock'> }>
+export type Effect = Readonly<{ do: 'recordSession'; data: SessionData }> | EpisodeEffect
+
+/** Judge the evidence and write the episode's newest version. */
+export type EpisodeEffect = Readonly<{ do: 'recordEpisode'; facts: EpisodeFacts; evidence: Omit<Evidence, 'clock'> }>
 
 /** An episode without its verdict. */
 export type EpisodeFacts = Omit<Episode, 'verdict' | 'planned'>
@@ -42,6 +42,7 @@ type OpenEpisode = Readonly<{
   failed: readonly FailedAttempt[]
   failedCount: number
   carriedOver: Verdict | null
+  beforeStartMs: number
   /** When the last attempt ended, or the episode began. */
   answeredUntilMs: number
 }>
@@ -109,10 +110,12 @@ export function begin(remembered: Remembered, now: Instant, newId: () => string)
     failed: [],
     failedCount: 0,
     carriedOver: open?.verdict ?? null,
+    beforeStartMs: 0,
     answeredUntilMs: now.bootMs,
   }
-  const tracker = { ...identity, history: history.slice(-historyMax), dialling: null, online: null, episode }
-  return { tracker, effects: ending.kind === 'start' ? [] : [record(tracker, episode, null)] }
+  const begun = { ...episode, beforeStartMs: durationMs(episode, now) }
+  const tracker = { ...identity, history: history.slice(-historyMax), dialling: null, online: null, episode: begun }
+  return { tracker, effects: ending.kind === 'start' ? [] : [record(tracker, begun, null)] }
 }
 
 /**
@@ -180,6 +183,10 @@ export function step(tracker: Tracker, event: WireEvent, now: Instant, newId: ()
   }
 }
 
+/** The newest version of the outage that is open, with its counts as of now. */
+export const openEpisode = (tracker: Tracker): EpisodeEffect | null =>
+  tracker.episode && record(tracker, tracker.episode, null)
+
 const quiet = (tracker: Tracker): Step => ({ tracker, effects: [] })
 
 const withEpisode = (tracker: Tracker, change: (episode: OpenEpisode) => Partial<OpenEpisode>): Tracker => ({
@@ -208,15 +215,30 @@ function attemptFailed(
   const { episode, dialling } = tracker
   if (episode === null || dialling === null) return quiet(tracker)
   const answersForMs = Math.max(0, now.bootMs - episode.answeredUntilMs)
-  const failed = [...episode.failed, { ...met, ...dialling, answersForMs }]
+  const failed = bounded([...episode.failed, { ...met, ...dialling, answersForMs }])
   const next: OpenEpisode = {
     ...episode,
-    failed: failed.length > failedMax ? failed.filter((_, index) => index !== failedMax / 2) : failed,
+    failed,
     failedCount: episode.failedCount + 1,
     answeredUntilMs: now.bootMs,
   }
   const after = { ...tracker, dialling: null, episode: next }
   return { tracker: after, effects: [record(after, next, null)] }
+}
+
+/** Above the limit the middle goes, but not the time it answers for: a like neighbour takes that on. */
+function bounded(failed: readonly FailedAttempt[]): readonly FailedAttempt[] {
+  const middle = failedMax / 2
+  const left = failed[middle]
+  if (failed.length <= failedMax || left === undefined) return failed
+  const like = (other: FailedAttempt): boolean =>
+    other.stage === left.stage && other.code === left.code && other.error?.code === left.error?.code
+  const found = failed.findIndex((other, index) => index !== middle && like(other))
+  const heir = found === -1 ? middle - 1 : found
+  return failed.flatMap((attempt, index) => {
+    if (index === middle) return []
+    return index === heir ? [{ ...attempt, answersForMs: attempt.answersForMs + left.answersForMs }] : [attempt]
+  })
 }
 
 function sessionClosed(
@@ -242,6 +264,7 @@ function sessionClosed(
     failed: [],
     failedCount: 0,
     carriedOver: null,
+    beforeStartMs: 0,
     answeredUntilMs: now.bootMs,
   }
   const data: SessionData = {
@@ -252,13 +275,14 @@ function sessionClosed(
     credential: tracker.credential,
     closed: event,
   }
-  const history = [...tracker.history, { lastedMs, subscribed, closed: event }].slice(-historyMax)
+  const past = { startedMs: now.wallMs - lastedMs, endedMs: now.wallMs, lastedMs, subscribed, closed: event }
+  const history = [...tracker.history, past].slice(-historyMax)
   const next = { ...tracker, history, dialling: null, online: null, episode }
   return { tracker: next, effects: [{ do: 'recordSession', data }, record(next, episode, null)] }
 }
 
 /** The episode's newest version, closed when `ended` is given. */
-function record(tracker: Tracker, episode: OpenEpisode, ended: Instant | null): Effect {
+function record(tracker: Tracker, episode: OpenEpisode, ended: Instant | null): EpisodeEffect {
   const facts: EpisodeFacts = {
     id: episode.id,
     conn: tracker.conn,
@@ -283,6 +307,7 @@ function record(tracker: Tracker, episode: OpenEpisode, ended: Instant | null): 
     history: tracker.history,
     credentialWorked: tracker.credentialWorked,
     carriedOver: episode.carriedOver,
+    beforeStartMs: episode.beforeStartMs,
   }
   return { do: 'recordEpisode', facts, evidence }
 }

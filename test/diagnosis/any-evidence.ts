@@ -105,7 +105,13 @@ const attempt: fc.Arbitrary<FailedAttempt> = fc.record({
   answersForMs: number,
 })
 
-const past: fc.Arbitrary<PastSession> = fc.record({ lastedMs: number, subscribed: fc.boolean(), closed })
+const past: fc.Arbitrary<PastSession> = fc.record({
+  startedMs: number,
+  endedMs: number,
+  lastedMs: number,
+  subscribed: fc.boolean(),
+  closed,
+})
 
 const ending: fc.Arbitrary<Ending> = fc.oneof(
   fc.record({ kind: fc.constant('closed' as const), event: closed, subscribed: fc.boolean() }),
@@ -135,6 +141,7 @@ const evidence: fc.Arbitrary<Evidence> = fc.record({
   credentialWorked: fc.boolean(),
   clock: fc.record({ wallMs: number, plausible: fc.boolean(), synchronised: fc.constantFrom(true, false, null) }),
   carriedOver: fc.option(verdict),
+  beforeStartMs: number,
 })
 
 /** A carried verdict of another release may name what this one does not know; nothing else may. */

@@ -1121,3 +1121,47 @@ t.test('a session that ended before any of this is kept is judged by its own end
   const { cause } = verdictOf({ ending: { kind: 'closed', event: closed('session'), subscribed: true }, history: [] })
   t.equal(cause, 'unknown-close')
 })
+
+t.test('a device that was off for hours and then failed one lookup was away because it was off', async t => {
+  const hourMs = 3_600_000
+  const ending = { kind: 'crash', rebooted: true } as const
+  const failed = [{ ...timedOutAt('dns'), answersForMs: 800 }]
+  const off = verdictOf({ ending, failed, beforeStartMs: 6 * hourMs })
+  t.equal(off.cause, 'app-crash')
+  t.match(off.evidence.at(-1), /6 h 0 min of the outage had passed before this run began; 1 attempt failed/)
+  t.equal(verdictOf({ ending, failed, beforeStartMs: 500 }).cause, 'dns-failure', 'most of it was the lookup')
+  t.equal(
+    verdictOf({ ending, failed, beforeStartMs: 6 * hourMs, ended: false }).cause,
+    'dns-failure',
+    'what keeps it away now',
+  )
+  const stopped = diagnose(evidenceOf({ ending: { kind: 'goodbye', why: 'SIGTERM' }, failed, beforeStartMs: hourMs }))
+  t.match(stopped, { planned: true, verdict: { cause: 'graceful-close' } })
+})
+
+t.test('closes that are weeks apart are no second client', async t => {
+  const weekMs = 7 * 86_400_000
+  const sessions = [past(90_000), past(3_000), past(3_000)]
+  const apart = sessions.map((session, index) => ({
+    ...session,
+    startedMs: session.startedMs + index * weekMs,
+    endedMs: session.endedMs + index * weekMs,
+  }))
+  t.equal(verdictOf(after(...sessions)).cause, 'duplicate-device-id')
+  t.equal(verdictOf(after(...apart)).cause, 'unknown-close')
+})
+
+t.test('one address that refuses and one that does not answer are not a port that is refused', async t => {
+  const met = (code: string) => ({ name: 'Error', message: code, code, syscall: 'connect' })
+  const both = (...codes: string[]) =>
+    verdictOf({ failed: [failedWith('tcp', { name: 'AggregateError', message: '', errors: codes.map(met) })] }).cause
+  t.equal(both('ECONNREFUSED', 'ENETUNREACH'), 'port-refused')
+  t.not(both('ETIMEDOUT', 'ECONNREFUSED'), 'port-refused')
+})
+
+t.test('a host that has run out of descriptors has no dead resolver', async t => {
+  t.not(
+    verdictOf({ failed: [failedWith('dns', { name: 'Error', message: 'EMFILE', code: 'EMFILE' })] }).cause,
+    'dns-failure',
+  )
+})

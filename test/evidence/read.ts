@@ -191,6 +191,7 @@ t.test('an empty ring remembers nothing', async t => {
   t.strictSame(await readMemory(t.testdir()), {
     lastRecord: null,
     lastStart: null,
+    lastFacts: null,
     lastStop: null,
     openEpisodes: [],
     openSessions: [],
@@ -221,6 +222,7 @@ t.test('a run that ended without a goodbye leaves its session and its episode op
   t.strictSame(await readMemory(dir), {
     lastRecord: records[8],
     lastStart: records[0],
+    lastFacts: records[0],
     lastStop: null,
     openEpisodes: [open],
     openSessions: [records[3], records[5]],

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Episode } from '../../agent/evidence/episode.js'
-import type { Memory } from '../../agent/evidence/read.js'
+import { type Memory, noMemory } from '../../agent/evidence/read.js'
 import type { LogRecord, RecordType } from '../../agent/evidence/record.js'
 import { type Present, remember } from '../../agent/evidence/remember.js'
 
@@ -25,16 +25,7 @@ const record = (type: RecordType, agoMs: number, data: object = {}, bootId = 'th
   data: { ...data },
 })
 
-const memory = (found: Partial<Memory>): Memory => ({
-  lastRecord: null,
-  lastStart: null,
-  lastStop: null,
-  openEpisodes: [],
-  openSessions: [],
-  sessions: [],
-  nextInc: 1,
-  ...found,
-})
+const memory = (found: Partial<Memory>): Memory => ({ ...noMemory, ...found })
 
 t.test('an empty ring is the very first start', async t => {
   t.strictSame(remember(memory({}), present), {
@@ -92,8 +83,9 @@ t.test('a goodbye is told with its reason, and an open episode goes on', async t
 
 t.test('sessions are remembered, and whether this very credential was accepted', async t => {
   const closed = { type: 'closed', how: 'fin' }
+  const [startedAt, endedAt] = ['2026-11-22T09:00:00.000Z', '2026-11-22T09:00:00.007Z']
   const session = (credential: string, conn = 'hubrec'): LogRecord => ({
-    ...record('session', 1_000, { lastedMs: 7, subscribed: true, credential, closed }),
+    ...record('session', 1_000, { startedAt, endedAt, lastedMs: 7, subscribed: true, credential, closed }),
     conn,
   })
   const found = memory({
@@ -102,7 +94,20 @@ t.test('sessions are remembered, and whether this very credential was accepted',
     sessions: [session('old-key'), session('new-key', 'telemetry')],
   })
   const { history, credentialWorked } = remember(found, present)
-  t.strictSame(history, [{ lastedMs: 7, subscribed: true, closed }])
+  const startedMs = Date.parse(startedAt)
+  t.strictSame(history, [{ startedMs, endedMs: startedMs + 7, lastedMs: 7, subscribed: true, closed }])
   t.equal(credentialWorked, false, 'another key, and another connection, say nothing of this one')
   t.equal(remember(found, { ...present, credential: 'old-key' }).credentialWorked, true)
+})
+
+t.test('a run so long that the ring has dropped its start is no first start', async t => {
+  const found = memory({ lastRecord: record('sample', 10_000) })
+  t.match(remember(found, present).before, { ending: { kind: 'crash', rebooted: false } })
+})
+
+t.test('a context says again whether this credential was accepted', async t => {
+  const lastFacts = record('context', 20_000, { credential: 'new-key', credentialWorked: true })
+  const found = memory({ lastFacts, lastRecord: record('sample', 10_000) })
+  t.equal(remember(found, present).credentialWorked, true)
+  t.equal(remember(found, { ...present, credential: 'other' }).credentialWorked, false)
 })

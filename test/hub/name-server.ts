@@ -27,8 +27,12 @@ export interface NameServer extends AsyncDisposable {
 /** What a resolver is to remember is nothing, so that a change of mode is seen at once. */
 const ttlSeconds = 0
 
-/** All names are answered until a mode is set. */
-export async function startNameServer(): Promise<NameServer> {
+/**
+ * All names are answered until a mode is set.
+ *
+ * @param options.port by default one that the kernel gives; 53 is where the system's own resolver asks
+ */
+export async function startNameServer({ port: wanted = 0 }: { port?: number } = {}): Promise<NameServer> {
   const modes = new Map<string, NameMode>()
   const counts = new Map<string, number>()
   let general: NameMode = 'answer'
@@ -41,7 +45,7 @@ export async function startNameServer(): Promise<NameServer> {
     const reply = answer(query, modes.get(name) ?? general)
     if (reply) socket.send(reply, port, address)
   })
-  socket.bind(0, '127.0.0.1')
+  socket.bind(wanted, '127.0.0.1')
   await once(socket, 'listening')
   const { port } = socket.address()
 

@@ -1,6 +1,6 @@
 /** The daemon as a process: it starts, is killed, is stopped, is started again, and says what happened. */
 import { once } from 'node:events'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Episode } from '../../agent/evidence/episode.js'
@@ -9,6 +9,7 @@ import type { RingHealth } from '../../agent/ring/ring.js'
 import type { Status } from '../../agent/status.js'
 import { type Door, startHub } from '../hub/hub.js'
 import { Gateway } from '../support/hubrec.js'
+import { recordRing } from '../support/recorded-ring.js'
 
 const hub = await startHub()
 t.teardown(() => hub.close())
@@ -159,6 +160,14 @@ t.test('an outage that a restart falls into stays one episode with its own verdi
     episodes.map(episode => ({ id: episode.id, state: episode.state, cause: episode.verdict.cause })),
     [{ id, state: 'closed', cause: 'port-refused' }],
   )
+  const wires = (await on.gateway.json<LogRecord>('logs', '--type', 'wire', '--state-dir', on.gateway.stateDir)).map(
+    ({ data }) => data,
+  )
+  const lost = wires.findIndex(({ type }) => type === 'closed')
+  const during = wires.slice(lost)
+  t.equal(episodes[0]?.attempts, during.filter(({ type }) => type === 'connecting').length, 'attempts count on')
+  const waitedMs = during.reduce((sum, { type, delayMs }) => sum + (type === 'retryScheduled' ? Number(delayMs) : 0), 0)
+  t.equal(episodes[0]?.waitedMs, waitedMs, 'so do the waits')
   second.kill('SIGTERM')
   await once(second, 'exit')
 })
@@ -169,7 +178,7 @@ t.test('a second daemon on the same state is refused, and the first goes on', as
   await connected(on, 0)
   const second = on.gateway.start()
   t.strictSame(await once(second, 'exit'), [2, null])
-  t.match(on.gateway.output, /ALREADY_RUNNING: another hubrec answers at/)
+  t.match(on.gateway.output, /ALREADY_RUNNING: another hubrec writes to/)
   await hub.invokeMethod({ deviceId: on.deviceId }, { methodName: 'ping' })
 })
 
@@ -255,4 +264,77 @@ t.test('the command line names all that is wrong with it', async t => {
     t.match(await on.gateway.run(name, '--help'), { code: 0, out: new RegExp(`^usage: hubrec ${name}`) })
   }
   t.match(await on.gateway.run('--version'), { code: 0, out: /^\d+\.\d+\.\d+\n$/ })
+})
+
+t.test('a ring that has dropped the start still knows that the last run crashed', async t => {
+  const on = await scene(t, { ring: { budgetBytes: 262_144 }, samples: { intervalSeconds: 1 } })
+  const first = on.gateway.start()
+  await connected(on, 0)
+  // Filled by what a hub may do: each call is a log of nothing, so the door is cut until the start is gone.
+  const records = async (...types: string[]): Promise<LogRecord[]> =>
+    on.gateway.json<LogRecord>('logs', '--type', types.join(','), '--state-dir', on.gateway.stateDir)
+  while ((await records('start')).length > 0) {
+    for (let cut = 0; cut < 10; cut++) {
+      const from = fromNow()
+      on.door.cut('rst')
+      await hub.waitFor(event => event.type === 'subscribe' && event.deviceId === on.deviceId, { from })
+    }
+  }
+  t.ok((await records('context')).length > 0, 'the facts are said again')
+  const from = fromNow()
+  first.kill('SIGKILL')
+  await once(first, 'exit')
+  const down = await on.gateway.run('status', '--json', '--state-dir', on.gateway.stateDir)
+  t.match(JSON.parse(down.out), { daemon: 'down', device: { deviceId: on.deviceId }, protocol: undefined })
+  const second = on.gateway.start()
+  await connected(on, from)
+  const episodes = await on.gateway.json<Episode>('episodes', '--state-dir', on.gateway.stateDir)
+  t.equal(episodes.at(-1)?.verdict.cause, 'app-crash')
+  second.kill('SIGTERM')
+  await once(second, 'exit')
+})
+
+t.test('the daemon does not need its stdout', async t => {
+  const on = await scene(t)
+  const daemon = on.gateway.start()
+  await connected(on, 0)
+  daemon.stdout?.destroy()
+  const from = fromNow()
+  on.door.cut('rst')
+  await connected(on, from)
+  t.equal(daemon.exitCode, null)
+  daemon.kill('SIGTERM')
+  t.strictSame(await once(daemon, 'exit'), [0, null])
+  const episodes = await on.gateway.json<Episode>('episodes', '--state-dir', on.gateway.stateDir)
+  t.equal(episodes[0]?.verdict.cause, 'peer-reset', 'the outage is recorded')
+})
+
+t.test('a slow reader gets every line', async t => {
+  const on = await scene(t)
+  const lines = Array.from({ length: 5_000 }, (_, n) => ({
+    atS: n,
+    type: 'log' as const,
+    data: { msg: 'x'.repeat(500) },
+  }))
+  await recordRing(join(on.gateway.stateDir, 'ring'), lines)
+  const { child } = on.gateway.command('logs', '--json', '--state-dir', on.gateway.stateDir)
+  let read = ''
+  for await (const chunk of child.stdout!) {
+    // While another command runs from start to end this one is not read, and its pipe is full.
+    if (read === '') await on.gateway.run('--version')
+    read += chunk
+  }
+  t.equal(read.split('\n').length - 1, 5_000)
+})
+
+t.test('two configurations that share a state directory are two daemons on it all the same', async t => {
+  const on = await scene(t)
+  on.gateway.start()
+  await connected(on, 0)
+  const elsewhere = join(on.gateway.dir, 'other.json')
+  const config = JSON.parse(await readFile(on.gateway.configFile, 'utf8'))
+  await writeFile(elsewhere, JSON.stringify({ ...config, controlSocket: join(on.gateway.dir, 'other.sock') }))
+  const { code, err } = await on.gateway.run('run', '--config', elsewhere)
+  t.equal(code, 2)
+  t.match(err, /ALREADY_RUNNING|CREDENTIAL_INVALID/)
 })

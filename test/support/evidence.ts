@@ -20,6 +20,7 @@ export const evidenceOf = (story: Partial<Evidence> = {}): Evidence => {
     credentialWorked: true,
     clock: { wallMs: nowMs, plausible: true, synchronised: true },
     carriedOver: null,
+    beforeStartMs: 0,
     ...story,
   }
 }
@@ -128,6 +129,8 @@ export const lost = (end: Partial<Closed> = {}, subscribed = true): Ending => ({
 })
 
 export const past = (lastedMs: number, end: Partial<Closed> = {}, subscribed = true): PastSession => ({
+  startedMs: nowMs - lastedMs,
+  endedMs: nowMs,
   lastedMs,
   subscribed,
   closed: closed('session', { lastedMs, ...end }),

@@ -68,9 +68,14 @@ export class Gateway implements AsyncDisposable {
     return { code, out, err }
   }
 
+  /** Starts a command; the caller reads what it prints. */
+  command(...args: string[]): { child: ChildProcess } {
+    return { child: this.#spawn(args, { HUBREC_CONNECTION_STRING: '' }) }
+  }
+
   /** Starts a command that goes on, and hands out its lines. */
   follow(...args: string[]): { child: ChildProcess; line(): Promise<string> } {
-    const child = this.#spawn(args, { HUBREC_CONNECTION_STRING: '' })
+    const { child } = this.command(...args)
     const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
     return { child, line: async () => String((await lines.next()).value) }
   }

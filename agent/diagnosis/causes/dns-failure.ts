@@ -29,6 +29,8 @@ const noNetwork = maybe(
   'Look for a default route (ip route) and a link that is up (ip -br link). Without them no resolver can be reached.',
 )
 
+const exhausted: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAI_MEMORY'])
+
 export const dnsFailure: Cause = {
   id: 'dns-failure',
   family: 'network',
@@ -58,6 +60,8 @@ export const dnsFailure: Cause = {
     const close = closeOfAttempt(attempt)
     if (close === null) return null
     const known = findCode(close.error, resolverCodes)
+    // What this host has run out of says nothing of the network.
+    if (findCode(close.error, exhausted) !== undefined) return null
     const failed = close.stage === 'dns' && (close.closed.how === 'error' || close.closed.how === 'timeout')
     if (!failed && known === undefined) return null
     const unanswered = close.closed.how === 'timeout' && known === undefined

@@ -7,7 +7,7 @@ import { addressesOf, errorText } from '../words.js'
 /** The kernel says at once that there is no road. */
 const noRoad: ReadonlySet<string> = new Set(['ENETUNREACH', 'ENETDOWN'])
 /** A road was there, and something on it says that it ends. */
-const roadEnds: ReadonlySet<string> = new Set(['EHOSTUNREACH', 'EHOSTDOWN', 'ENETRESET', 'EADDRNOTAVAIL'])
+const roadEnds: ReadonlySet<string> = new Set(['EHOSTUNREACH', 'EHOSTDOWN', 'ENETRESET'])
 
 /** Of a dual-stack attempt all addresses must fail so: having no IPv6 is no fault. */
 function judge({ error }: Close): Omit<Finding, 'evidence'> | null {

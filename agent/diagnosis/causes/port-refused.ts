@@ -1,10 +1,12 @@
 /** Something answered the TCP connection and said no. */
 import { type Cause, knowable, maybe } from '../cause.js'
 import { pages } from '../pages.js'
-import { closeOfAttempt, findCode } from '../wire-facts.js'
+import { closeOfAttempt, findCode, innermost } from '../wire-facts.js'
 import { addressesOf, dialled, errorText } from '../words.js'
 
 const refused: ReadonlySet<string> = new Set(['ECONNREFUSED'])
+/** As at an IPv6 address on a host that has no IPv6. */
+const noRoad: ReadonlySet<string> = new Set(['ENETUNREACH', 'EADDRNOTAVAIL'])
 
 export const portRefused: Cause = {
   id: 'port-refused',
@@ -37,6 +39,8 @@ export const portRefused: Cause = {
   fromAttempt(attempt) {
     const close = closeOfAttempt(attempt)
     if (close === null || close.stage !== 'tcp' || findCode(close.error, refused) === undefined) return null
+    // One address that refuses says nothing of another that did not answer; one without a road there was none.
+    if (!innermost(close.error).every(({ code }) => refused.has(code ?? '') || noRoad.has(code ?? ''))) return null
     return {
       confidence: 'certain',
       evidence: [

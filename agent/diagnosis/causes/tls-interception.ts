@@ -52,7 +52,8 @@ export const tlsInterception: Cause = {
     if (failedName(close) !== undefined) {
       const names = certificate?.altNames ? ` and is valid for ${certificate.altNames}` : ''
       return {
-        confidence: 'certain',
+        // At a gateway a wrong GatewayHostName is far more common than an interceptor.
+        confidence: attempt.gateway ? 'possible' : 'certain',
         evidence: [
           `${attempt.host} was asked for, and the certificate that was shown is not for that name: ${errorText(close.error)}.`,
           certificate === null
