@@ -48,19 +48,24 @@ export const initialBackoff = (nowMs: number): Backoff => ({
 export type Outcome =
   | Readonly<{ what: 'attemptFailed'; refused: boolean }>
   | Readonly<{ what: 'sessionEnded'; lastedMs: number; likeTakeOver: boolean }>
+  /** A session that we ended to renew its token. */
+  | Readonly<{ what: 'renewed'; lastedMs: number }>
 
 /** What an outcome changes. A session under 60 s does not reset the backoff, but each outage is as long as it is. */
 export function after(backoff: Backoff, outcome: Outcome, nowMs: number): Backoff {
   if (outcome.what === 'attemptFailed') {
     return { ...backoff, failures: backoff.failures + 1, takeOvers: 0, refused: outcome.refused }
   }
+  const likeTakeOver = outcome.what === 'sessionEnded' && outcome.likeTakeOver
   if (outcome.lastedMs >= goodSessionMs) {
-    return { failures: 0, takeOvers: outcome.likeTakeOver ? 1 : 0, refused: false, outageSinceMs: nowMs }
+    return { failures: 0, takeOvers: likeTakeOver ? 1 : 0, refused: false, outageSinceMs: nowMs }
   }
+  // Our own doing is no failure.
+  if (outcome.what === 'renewed') return { ...backoff, outageSinceMs: nowMs }
   return {
     ...backoff,
     failures: backoff.failures + 1,
-    takeOvers: outcome.likeTakeOver ? backoff.takeOvers + 1 : 0,
+    takeOvers: likeTakeOver ? backoff.takeOvers + 1 : 0,
     refused: false,
     outageSinceMs: nowMs,
   }

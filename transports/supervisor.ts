@@ -65,7 +65,11 @@ export async function supervise(supervision: Supervision, signal: AbortSignal): 
     const end: End = await life.live(signal)
     if (end.what === 'stopped') return
     renewalId = end.what === 'renewing' ? end.id : null
-    backoff = after(backoff, end.what === 'renewing' ? renewed(end.lastedMs) : end, clock.now().bootMs)
+    backoff = after(
+      backoff,
+      end.what === 'renewing' ? { what: 'renewed', lastedMs: end.lastedMs } : end,
+      clock.now().bootMs,
+    )
     if (end.what === 'renewing' || signal.aborted) continue
 
     const { delayMs, policy } = nextDelay(backoff, supervision.limits, clock.now().bootMs, random)
@@ -269,9 +273,6 @@ type At = Pick<WireEvent, 'monoMs' | 'protocol' | 'attempt'>
 type RenewalEvent =
   | Omit<Extract<WireEvent, { type: 'renewalStarted' }>, keyof At>
   | Omit<Extract<WireEvent, { type: 'renewalDone' }>, keyof At>
-
-/** A session that we ended ourselves is like any other for the backoff: a good one ends the trouble before it. */
-const renewed = (lastedMs: number): Outcome => ({ what: 'sessionEnded', lastedMs, likeTakeOver: false })
 
 /** CONNACK codes that say what was presented is not accepted, so that trying the same again soon is no use. */
 const credentialRefused: ReadonlySet<number> = new Set([1, 2, 4, 5])

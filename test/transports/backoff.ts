@@ -104,3 +104,15 @@ t.test('whatever happens, only take-overs wait longer than the outage and the ca
     { seed, numRuns: 2_000 },
   )
 })
+
+t.test('a renewal is no failure, and the good session before it ends the trouble', async t => {
+  const before = [1, 2, 3, 4, 5].map(n => [n * minute, failed] as const)
+  const renewed = (lastedMs: number): Outcome => ({ what: 'renewed', lastedMs })
+  const refusedThen = [60 * minute + 200, failed] as const
+  t.strictSame(longest(...before, [60 * minute, renewed(45 * minute)], refusedThen), {
+    delayMs: second,
+    policy: 'network',
+  })
+  const later = [62 * minute, failed] as const
+  t.strictSame(longest([60 * minute, renewed(5 * second)], later), { delayMs: second, policy: 'network' })
+})
