@@ -1,6 +1,6 @@
 /** A way to a port of this machine that counts what goes through: the wire's bytes, as nobody at either end counts them. */
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export interface CountingRelay extends AsyncDisposable {
   readonly port: number
@@ -8,9 +8,14 @@ export interface CountingRelay extends AsyncDisposable {
   readonly fromServer: number
 }
 
-/** Bytes and FINs pass both ways; a connection that breaks on one side is closed on the other. */
-export async function startCountingRelay(toPort: number): Promise<CountingRelay> {
+/**
+ * Bytes and FINs pass both ways; a connection that breaks on one side is closed on the other.
+ *
+ * @param host where it listens; what it leads to is on 127.0.0.1
+ */
+export async function startCountingRelay(toPort: number, host = '127.0.0.1'): Promise<CountingRelay> {
   const counts = { fromClient: 0, fromServer: 0 }
+  const open = new Set<Socket>()
   const relay = createServer({ allowHalfOpen: true }, client => {
     const server = connect({ port: toPort, host: '127.0.0.1', allowHalfOpen: true })
     client.on('data', ({ length }) => {
@@ -20,10 +25,14 @@ export async function startCountingRelay(toPort: number): Promise<CountingRelay>
       counts.fromServer += length
     })
     client.pipe(server).pipe(client)
+    for (const socket of [client, server]) {
+      open.add(socket)
+      socket.once('close', () => open.delete(socket))
+    }
     client.on('error', () => server.destroy())
     server.on('error', () => client.destroy())
   })
-  relay.listen(0, '127.0.0.1')
+  relay.listen(0, host)
   await once(relay, 'listening')
   const { port } = relay.address() as AddressInfo
   return {
@@ -35,6 +44,7 @@ export async function startCountingRelay(toPort: number): Promise<CountingRelay>
       return counts.fromServer
     },
     async [Symbol.asyncDispose]() {
+      for (const socket of open) socket.destroy()
       relay.close()
       await once(relay, 'close')
     },
