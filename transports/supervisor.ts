@@ -94,6 +94,8 @@ class Incarnation {
   #underWay = false
   /** A stop was asked for: nothing else is begun. */
   #stopping = false
+  /** What comes after the end is of an incarnation that nobody follows any more. */
+  #over = false
   #subscribed = false
   #answering = 0
   #answered: (() => void) | null = null
@@ -141,6 +143,7 @@ class Incarnation {
     await Promise.race([opened, atMost(sdkWordMs)])
     // Its own close() may hang or fail; nothing waits for it, because the fuse has ended the socket already.
     this.#client.close().catch(() => undefined)
+    this.#over = true
     return end
   }
 
@@ -250,7 +253,7 @@ class Incarnation {
   }
 
   #sdkSaid(during: 'open' | 'session' | 'methods', error: unknown): void {
-    this.#tell({ type: 'sdkError', during, error: flatten(error) })
+    if (!this.#over) this.#tell({ type: 'sdkError', during, error: flatten(error) })
   }
 
   #tell(event: Omit<Extract<WireEvent, { type: 'sdkError' }>, keyof At> | RenewalEvent): void {
