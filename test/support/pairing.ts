@@ -1,24 +1,86 @@
-/** DESIGN's pairing rule: each attempt ends once, each session ends once. */
+/** DESIGN's pairing rule: each attempt ends once, each session ends once, and long work begins before it ends. */
 import type { WireEvent } from '../../transports/wire-event.js'
+
+type Type = WireEvent['type']
+
+/** Only these begin and end an attempt and its session. */
+const telling: ReadonlySet<Type> = new Set(['connecting', 'accepted', 'refused', 'closed'])
+/** What is said about an attempt from above the wire, so that it may come when the attempt is over. */
+const above: ReadonlySet<Type> = new Set(['retryScheduled', 'renewalDone', 'sdkError'])
+/** What only a session can have. */
+const ofSession: ReadonlySet<Type> = new Set([
+  'attached',
+  'subscribed',
+  'detached',
+  'pingSent',
+  'pongReceived',
+  'renewalStarted',
+])
 
 /**
  * @param over whether the connection has been stopped, so that nothing may be left open
  * @returns a sentence for each breach
  */
 export function breaches(events: readonly WireEvent[], over = true): string[] {
-  const found: string[] = []
-  const attempts = new Map<number, WireEvent['type'][]>()
-  const telling: ReadonlySet<WireEvent['type']> = new Set(['connecting', 'accepted', 'refused', 'closed'])
+  const attempts = new Map<number, Type[]>()
   for (const { attempt, type } of events) {
-    if (telling.has(type)) attempts.set(attempt, [...(attempts.get(attempt) ?? []), type])
+    if (!above.has(type)) attempts.set(attempt, [...(attempts.get(attempt) ?? []), type])
   }
+  return [
+    ...[...attempts].flatMap(([attempt, types]) => inAttempt(types, over).map(found => `attempt ${attempt}: ${found}`)),
+    ...overlaps(events),
+    ...renewals(events),
+    ...(events.some(({ monoMs }, index) => monoMs < (events[index - 1]?.monoMs ?? 0)) ? ['time ran backwards'] : []),
+  ]
+}
+
+function inAttempt(types: readonly Type[], over: boolean): string[] {
+  const found: string[] = []
+  const story = types.filter(type => telling.has(type)).join(' ')
   const whole = ['connecting refused', 'connecting closed', 'connecting accepted closed']
   const unfinished = ['connecting', 'connecting accepted']
-  for (const [attempt, types] of attempts) {
-    const story = types.join(' ')
-    if (!whole.includes(story) && (over || !unfinished.includes(story))) found.push(`attempt ${attempt}: ${story}`)
+  if (!whole.includes(story) && (over || !unfinished.includes(story))) found.push(story || types.join(' '))
+
+  if (types[0] !== 'connecting') found.push(`${types[0]} before connecting`)
+  const end = types.findIndex(type => type === 'refused' || type === 'closed')
+  const late = end < 0 ? [] : types.slice(end + 1)
+  if (late.length > 0) found.push(`${late.join(' ')} after ${types[end]}`)
+  const accepted = types.includes('accepted') ? types.indexOf('accepted') : types.length
+  const early = types.slice(0, accepted).filter(type => ofSession.has(type))
+  if (early.length > 0) found.push(`${early.join(' ')} without a session`)
+
+  const pings = types.filter(type => type === 'pingSent' || type === 'pongReceived')
+  const astray = pings.findIndex((type, index) => type !== (index % 2 === 0 ? 'pingSent' : 'pongReceived'))
+  if (astray >= 0) found.push(`${pings[astray]} out of turn`)
+  return found
+}
+
+/** One identity has one connection: the next attempt waits for the end of the one before. */
+function overlaps(events: readonly WireEvent[]): string[] {
+  const found: string[] = []
+  let open: number | null = null
+  for (const { attempt, type } of events) {
+    if (type === 'connecting') {
+      if (open !== null) found.push(`attempt ${attempt} began before attempt ${open} had ended`)
+      open = attempt
+    } else if ((type === 'refused' || type === 'closed') && attempt === open) open = null
   }
-  const times = events.map(({ monoMs }) => monoMs)
-  if (times.some((time, index) => time < (times[index - 1] ?? 0))) found.push('time ran backwards')
+  return found
+}
+
+function renewals(events: readonly WireEvent[]): string[] {
+  const found: string[] = []
+  const begun = new Set<string>()
+  const done = new Set<string>()
+  for (const event of events) {
+    if (event.type === 'renewalStarted') {
+      if (begun.has(event.id)) found.push(`renewal ${event.id} started twice`)
+      begun.add(event.id)
+    } else if (event.type === 'renewalDone') {
+      if (!begun.has(event.id)) found.push(`renewal ${event.id} done without a start`)
+      if (done.has(event.id)) found.push(`renewal ${event.id} done twice`)
+      done.add(event.id)
+    }
+  }
   return found
 }
