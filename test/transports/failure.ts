@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import common from 'azure-iot-common'
 import t from 'tap'
 import { flatten } from '../../transports/failure.js'
 
@@ -42,6 +43,16 @@ t.test('what is no error, or has no message, is told all the same', async t => {
   t.strictSame(flatten('a string'), { name: 'string', message: 'a string' })
   t.strictSame(flatten(undefined), { name: 'undefined', message: 'undefined' })
   t.strictSame(flatten(Object.assign(new Error('x'), { code: 5 })), { name: 'Error', message: 'x', code: '5' })
+})
+
+t.test('an error of the SDK without a message does not end the daemon that writes it down', async t => {
+  t.strictSame(flatten(new common.errors.NotConnectedError()), { name: 'NotConnectedError', message: '' })
+})
+
+t.test('what cannot be made a string is told all the same', async t => {
+  const odd = Object.assign(new Error('x'), { name: 7, message: Object.create(null) })
+  t.strictSame(flatten(odd), { name: '7', message: '[object Object]' })
+  t.strictSame(flatten(Object.create(null)), { name: 'object', message: '[object Object]' })
 })
 
 t.test('a long message is cut', async t => {
