@@ -92,8 +92,8 @@ class Incarnation {
   readonly #timers = new Set<NodeJS.Timeout>()
   /** Whether an attempt or a session is under way, so that an end of it will be told. */
   #underWay = false
-  /** A stop was asked for: nothing else is begun. */
-  #stopping = false
+  /** We are on our way out, and the reason is given: no other one takes its place. */
+  #leaving = false
   /** What comes after the end is of an incarnation that nobody follows any more. */
   #over = false
   #subscribed = false
@@ -128,10 +128,7 @@ class Incarnation {
     const ended = new Promise<End>(resolve => {
       this.#end = resolve
     })
-    const stop = (): void => {
-      this.#stopping = true
-      void this.#leave('shutdown')
-    }
+    const stop = (): void => void this.#leave('shutdown')
     signal.addEventListener('abort', stop, { once: true })
     const opened = this.#open()
     const end = await ended
@@ -200,7 +197,7 @@ class Incarnation {
 
   /** A subscription that was refused or never answered: the hub believes us connected, and no method gets through. */
   #abandonDeaf(): void {
-    if (!this.#subscribed) this.#tap.abandon('methods')
+    if (!this.#subscribed && !this.#leaving) this.#tap.abandon('methods')
   }
 
   async #renew(): Promise<void> {
@@ -210,7 +207,7 @@ class Incarnation {
       })
       await Promise.race([answered, atMost(renewalPatienceMs)])
     }
-    if (!this.#underWay || this.#stopping) return
+    if (!this.#underWay || this.#leaving) return
     this.renewalId = randomUUID()
     this.#tell({ type: 'renewalStarted', id: this.renewalId, why: 'sas' })
     await this.#leave('renewal')
@@ -224,6 +221,7 @@ class Incarnation {
 
   /** Says goodbye as the protocol wants it, for at most 3 s, and then ends it all the same. */
   async #leave(reason: OurReason): Promise<void> {
+    this.#leaving = true
     this.#tap.leaving(reason)
     if (this.#underWay) {
       // A failed goodbye is no news: the wire tells how it ended.
