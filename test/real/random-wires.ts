@@ -16,7 +16,7 @@ import { leaks } from '../support/leaks.js'
 import { breaches } from '../support/pairing.js'
 import { type RandomWire, wireAroundRenewal, wireFaultKinds, wireWith } from '../support/random-wire.js'
 import { connectRaw, type RawClient, rawClient } from '../support/raw-client.js'
-import { type WatchedConnection, watchConnection } from '../support/watched-connection.js'
+import { type Told, type WatchedConnection, watchConnection } from '../support/watched-connection.js'
 
 const hub = await startHub()
 t.teardown(() => hub.close())
@@ -85,6 +85,7 @@ async function run(wire: RandomWire): Promise<string[]> {
   }
   await sleep(wire.stopAfterMs)
 
+  const toldBefore = connection.told.length
   const stopped = connection.stop().then(() => true)
   if (!(await Promise.race([stopped, sleep(stopLimitMs, false, { ref: false })]))) {
     return [`not stopped after ${stopLimitMs} ms`, ...story(connection)]
@@ -102,6 +103,7 @@ async function run(wire: RandomWire): Promise<string[]> {
   const broken = [
     ...breaches(events),
     ...leaks(JSON.stringify(events), hub.connectionString(deviceId), connection.secrets),
+    ...misnamed(connection.told.slice(toldBefore)),
     ...lateEvents(connection, toldAtStop),
     ...leftOpen,
     ...answers.flat(),
@@ -183,6 +185,14 @@ async function closesAll(deviceId: string): Promise<string[]> {
     () => [`left open at the hub: ${openConnections(deviceId)} of ${JSON.stringify(atHub(deviceId), null, 1)}`],
   )
 }
+
+/** The goodbye that follows a stop is the stop's, whatever else was due at that moment. */
+const misnamed = (told: readonly Told[]): string[] =>
+  told.flatMap(({ event }) =>
+    event.type === 'closed' && event.how === 'goodbye' && event.by === 'us' && event.reason !== 'shutdown'
+      ? [`a stop is told as ${event.reason}`]
+      : [],
+  )
 
 const lateEvents = ({ told }: WatchedConnection, toldAtStop: number): string[] =>
   told.slice(toldAtStop).map(({ event }) => `told after the end: ${sentence(event)}`)
