@@ -22,7 +22,8 @@ const hub = await startHub()
 t.teardown(() => hub.close())
 t.jobs = 10
 
-const seed = Number(process.env.HUBREC_TEST_SEED ?? Date.now() % 1e9)
+/** The same wires every time, so that a red run is about the change; a campaign gives seeds of its own. */
+const seed = Number(process.env.HUBREC_TEST_SEED ?? 7)
 t.comment(`HUBREC_TEST_SEED=${seed}`)
 
 const runsPerWire = 3
