@@ -147,7 +147,7 @@ class Incarnation {
   async #open(): Promise<void> {
     try {
       const { sasLifetimeSeconds } = this.supervision
-      // The SDK's own renewal must not come before ours: it reconnects behind our back and trusts the old subscription.
+      // The token's life is ours to set; the renewal that the SDK would make of it is stopped by the tap.
       const tokenRenewal = { tokenValidTimeInSeconds: sasLifetimeSeconds, tokenRenewalMarginInSeconds: 1 }
       await this.#client.setOptions({ tokenRenewal })
       await this.#client.open()
