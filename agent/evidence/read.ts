@@ -15,7 +15,7 @@ export type RecordFilter = Readonly<{
 }>
 
 /** With `follow` it goes on with what will be written, until the signal aborts. */
-export type RecordOptions = RecordFilter & ReadOptions & Readonly<{ follow?: boolean }>
+export type RecordOptions = RecordFilter & Omit<ReadOptions, 'types'> & Readonly<{ follow?: boolean }>
 
 /**
  * The records that pass the filter, oldest first, and the gaps a reader infers in their places.
@@ -36,7 +36,7 @@ export async function* readRecords(dir: string, options: RecordOptions = {}): As
  */
 export async function readEpisodes(
   dir: string,
-  window: Pick<RecordFilter, 'since' | 'until'> & ReadOptions = {},
+  window: Pick<RecordFilter, 'since' | 'until'> & Omit<ReadOptions, 'types'> = {},
 ): Promise<Episode[]> {
   const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY, ...options } = window
   const newest = new Map<string, Episode>()
@@ -96,7 +96,7 @@ export const noMemory: Memory = {
 const sessionsKept = 16
 
 /** Reads the whole ring once, because an episode can have been open for as long as the ring goes back. */
-export async function readMemory(dir: string, options: ReadOptions = {}): Promise<Memory> {
+export async function readMemory(dir: string, options: Omit<ReadOptions, 'types'> = {}): Promise<Memory> {
   let lastRecord: LogRecord | null = null
   let lastStart: LogRecord | null = null
   let lastFacts: LogRecord | null = null

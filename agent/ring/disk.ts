@@ -1,5 +1,5 @@
 /** The few things the ring asks of a file system, in one place, so that tests can make a disk that fails when they say so. */
-import { lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** Every call may reject with an errno `code`, as Node's own do. */
@@ -8,6 +8,10 @@ export interface Disk {
   makeDirectory(path: string): Promise<void>
   /** The regular files, by name. A file that goes while they are listed is left out. */
   list(path: string): Promise<readonly ListedFile[]>
+  /** Their names alone, which costs one call and not one for each. */
+  names(path: string): Promise<readonly string[]>
+  /** What this process may still take of the file system, and how large that is. */
+  space(path: string): Promise<Space>
   /** `create` also takes a file that exists, and empties it. */
   open(path: string, how: 'read' | 'modify' | 'create'): Promise<DiskFile>
   rename(from: string, to: string): Promise<void>
@@ -17,6 +21,8 @@ export interface Disk {
 }
 
 export type ListedFile = Readonly<{ name: string; bytes: number }>
+
+export type Space = Readonly<{ freeBytes: number; totalBytes: number }>
 
 export interface DiskFile {
   /** @returns how many bytes were read; 0 at the end of the file */
@@ -50,6 +56,19 @@ export const realDisk: Disk = {
       }),
     )
     return files.filter(file => file !== null)
+  },
+
+  async names(path) {
+    const entries = await readdir(path, { withFileTypes: true })
+    return entries
+      .filter(entry => entry.isFile())
+      .map(entry => entry.name)
+      .sort()
+  },
+
+  async space(path) {
+    const { bavail, blocks, bsize } = await statfs(path)
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
   },
 
   async open(path, how) {

@@ -16,6 +16,13 @@ import { readName, type SegmentName, segmentOrder } from './segment.js'
 export type ReadOptions = Readonly<{
   /** Nothing below it comes. Left out: `readRing` begins at the oldest, `followRing` after the newest. */
   fromSeq?: number
+  /**
+   * Wall times in ms since 1970, both included, and types of records: a hint, by which what is known to hold nothing else is
+   * not read. Other records may come all the same, and gaps among what was not read do not.
+   */
+  sinceMs?: number
+  untilMs?: number
+  types?: readonly string[]
   signal?: AbortSignal
   /** The real one where it is left out. */
   disk?: Disk

@@ -15,9 +15,48 @@ export type RingOptions = Readonly<{
   /** 262,144 and more: all files of the directory together stay under it. */
   budgetBytes: number
   stamp: RingStamp
+  /** The `data` of the `context` record that opens each segment: whatever explains the records after it. Must not throw. */
+  context?: () => Readonly<Record<string, unknown>>
+  /** Records that are worth more than their age. Left out: whatever is oldest goes first. */
+  classes?: readonly RingClass[]
+  limits?: Partial<RingLimits>
+  /** Told when something begins or ends that an operator should know of. Must not throw; it may append. */
+  onNotice?: (notice: RingNotice) => void
   /** The real one where it is left out. */
   disk?: Disk
+  /** Node's own where it is left out. */
+  timers?: Timers
 }>
+
+/**
+ * Records whose `type` is one of these keep a share of the budget (0 to 1): while those that are newer take less than it, they
+ * survive the rest of their segment. All shares together are at most 3/4.
+ */
+export type RingClass = Readonly<{ types: readonly string[]; share: number }>
+
+export type RingLimits = Readonly<{
+  /** How long a record that nobody waits for may be with the kernel and not on the device. Default 5,000. */
+  syncEveryMs: number
+  /** What may be written in 24 hours, by the ring's own count, before syncs are put together. Default 200,000,000. */
+  dailyWriteBytesMax: number
+  /** `syncEveryMs` for as long as more was written, for those who wait too. Default 60,000. */
+  groupedSyncEveryMs: number
+}>
+
+/** `writeBudget`: syncs are put together from now on, or no longer, because the day's bytes are used up, or no longer. */
+export type RingNotice = Readonly<{
+  notice: 'writeBudget'
+  exceeded: boolean
+  writtenBytes: number
+  limitBytes: number
+}>
+
+/** Monotonic time and waiting, so that a test need not wait. */
+export interface Timers {
+  nowMs(): number
+  /** Never holds the process. @returns what cancels it */
+  after(delayMs: number, act: () => void): () => void
+}
 
 /** Why records are missing, as the ring itself says it. Callers' own gap records may know more reasons. */
 export type GapReason = 'overflow' | 'queue' | 'damage' | 'diskFull' | 'readOnly' | 'ioError'

@@ -4,6 +4,8 @@ import { type Disk, type DiskFile, realDisk } from '../../agent/ring/disk.js'
 export type Operation =
   | 'makeDirectory'
   | 'list'
+  | 'names'
+  | 'space'
   | 'open'
   | 'read'
   | 'write'
@@ -28,6 +30,8 @@ export const faultyDisk = (plan: FaultPlan): Disk => {
   return {
     makeDirectory: path => orFail('makeDirectory', path, () => realDisk.makeDirectory(path)),
     list: path => orFail('list', path, () => realDisk.list(path)),
+    names: path => orFail('names', path, () => realDisk.names(path)),
+    space: path => orFail('space', path, () => realDisk.space(path)),
     open: (path, how) => orFail('open', path, async () => faultyFile(await realDisk.open(path, how), path, plan)),
     rename: (from, to) => orFail('rename', from, () => realDisk.rename(from, to)),
     remove: path => orFail('remove', path, () => realDisk.remove(path)),
