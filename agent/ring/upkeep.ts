@@ -36,6 +36,8 @@ export interface Ground {
   sealed(text: TextSegment): Promise<void>
   /** Records that were found damaged. */
   lost(spans: readonly Span[]): void
+  /** A change of the directory failed half-way: it must be looked at anew before anything else is done to it. */
+  doubt(): void
 }
 
 interface Job {
@@ -89,7 +91,7 @@ export class Upkeep {
       const before = files.room
       try {
         await job.prepare()
-        await job.carryOut()
+        await this.#carryOut(job)
       } catch (error) {
         failure = error
         failures++
@@ -106,12 +108,21 @@ export class Upkeep {
       const before = this.#progress()
       try {
         await job.prepare()
-        await this.#exclusively(() => job.carryOut())
+        await this.#exclusively(() => this.#carryOut(job))
       } finally {
         if (this.#current === job) this.#current = null
       }
       // A disk that refuses is asked again when there is more to do, and not at once for ever.
       if (this.#progress() === before) return
+    }
+  }
+
+  async #carryOut(job: Job): Promise<void> {
+    try {
+      await job.carryOut()
+    } catch (error) {
+      this.#ground.doubt()
+      throw error
     }
   }
 
