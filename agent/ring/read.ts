@@ -172,18 +172,35 @@ export async function listSegments(disk: Disk, dir: string): Promise<SegmentName
   }
 }
 
-/** A segment that is gone has nothing in it; one that the medium will not give back ends in a stretch that is no record. */
+export type ScannedOptions = ScanOptions &
+  Readonly<{
+    /** Where another file has to be read instead: nothing up to this number, because it was read already. */
+    afterSeq?: number
+  }>
+
+/**
+ * A segment that was sealed or joined to another since it was listed is found there; one that is gone has nothing in it, and one
+ * that the medium will not give back ends in a stretch that is no record.
+ */
 export async function* scanned(
   disk: Disk,
   dir: string,
-  { name, sealed }: SegmentName,
-  options: ScanOptions = {},
+  segment: SegmentName,
+  { afterSeq = 0, ...options }: ScannedOptions = {},
 ): AsyncGenerator<readonly Scanned[]> {
   try {
-    yield* scanSegment(disk, join(dir, name), sealed, options)
+    yield* scanSegment(disk, join(dir, segment.name), segment.sealed, options)
   } catch (error) {
     if (codeOf(error) === '') throw error
-    if (codeOf(error) !== 'ENOENT') yield [{ kind: 'bad', bytes: 0, lineEnds: 1, refusal: codeOf(error) }]
+    if (codeOf(error) !== 'ENOENT') {
+      yield [{ kind: 'bad', bytes: 0, lineEnds: 1, refusal: codeOf(error) }]
+      return
+    }
+    const instead = (await listSegments(disk, dir)).findLast(({ firstSeq }) => firstSeq <= segment.firstSeq)
+    if (!instead || instead.name === segment.name) return
+    const from = Math.max(afterSeq + 1, segment.firstSeq)
+    for await (const items of scanned(disk, dir, instead, options.wants ? { wants: options.wants } : {}))
+      yield items.filter(item => item.kind === 'line' && item.seq >= from)
   }
 }
 
@@ -257,7 +274,7 @@ class Walk {
 
   async *#readOn(segment: SegmentName): AsyncGenerator<readonly RingItem[]> {
     this.#badLineEnds = 0
-    const options = { from: this.#offset, wants: this.#wants }
+    const options = { from: this.#offset, wants: this.#wants, afterSeq: this.#expected - 1 }
     for await (const items of scanned(this.#disk, this.#dir, segment, options)) {
       const found: RingItem[] = []
       for (const item of items) {
