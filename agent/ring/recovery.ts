@@ -123,7 +123,7 @@ export function planRecovery(found: Found): Plan {
     writable: isWritable ? newest.name : null,
     quarantined: quarantinedAfter(steps, [...found.segments, ...found.others]),
     nextSeq: used + 1,
-    losses: lost.flatMap(loss => unsaid(loss, said)),
+    losses: toTell(lost, said),
     told: gaps.filter(({ reason, toSeq }) => reason === 'damage' && toSeq > goneTo),
     goneTo,
   }
@@ -279,11 +279,19 @@ function quarantinedUnsaid(
   })
 }
 
-function unsaid(loss: LostSpan, said: readonly Span[]): Loss[] {
-  return without(loss, said).map(({ fromSeq, toSeq }) => ({
-    reason: 'damage',
-    count: Math.min(loss.atLeast, toSeq - fromSeq + 1),
-    fromSeq,
-    toSeq,
-  }))
+/** Where two things speak of the same numbers they are told once, and with the count of the one that knows it. */
+function toTell(lost: readonly LostSpan[], said: readonly Span[]): Loss[] {
+  const isGuess = (loss: LostSpan): number => Number(loss.atLeast < sizeOf([loss]))
+  const told = [...said]
+  const left: LostSpan[] = []
+  for (const loss of [...lost].sort((a, b) => isGuess(a) - isGuess(b))) {
+    left.push(...unsaid(loss, told))
+    told.push(loss)
+  }
+  return left
+    .sort((a, b) => a.fromSeq - b.fromSeq)
+    .map(({ fromSeq, toSeq, atLeast }) => ({ reason: 'damage', count: atLeast, fromSeq, toSeq }))
 }
+
+const unsaid = (loss: LostSpan, said: readonly Span[]): LostSpan[] =>
+  without(loss, said).map(span => ({ ...span, atLeast: Math.min(loss.atLeast, sizeOf([span])) }))
