@@ -47,7 +47,7 @@ class Lane {
 
   /** @returns how many records were promised, and what is wrong afterwards */
   async round(random: () => number): Promise<{ promised: number; problems: string[] }> {
-    const writer = new DyingWriter('ring-writer.js', this.#dir, `${this.#nextId}`)
+    const writer = new DyingWriter('ring-writer.js', this.#dir, `${this.#nextId}`, '17')
     this.#nextId += 1_000_000
     // Most die while they write; some before they could, in the middle of what recovery does.
     if (random() < 1 / 8) await delay(20 + random() * 60)
@@ -127,7 +127,8 @@ class Lane {
       if (toSeq > goneTo) problems.push(`${fromSeq} to ${toSeq} are missing; what went by overflow ends with ${goneTo}`)
     for (const [seq, id] of this.#promised) {
       const json = known.get(seq)
-      if (json !== undefined && json !== withSeq(seq, loadJson(id))) problems.push(`${id} was promised as ${seq}: ${json}`)
+      if (json !== undefined && json !== withSeq(seq, loadJson(id)))
+        problems.push(`${id} was promised as ${seq}: ${json}`)
       if (json === undefined && seq > goneTo) problems.push(`${id} was promised as ${seq}, and is not there`)
       if (json === undefined) this.#promised.delete(seq)
     }

@@ -14,7 +14,8 @@ export const classes: readonly RingClass[] = [{ types: ['episode'], share: 1 / 8
 
 export const isProtected = (id: number): boolean => id % 97 === 0
 
-export const durabilityOf = (id: number): Durability => (id % 17 === 0 ? 'disk' : 'kernel')
+/** @param diskEvery of how many records one is to be on the device */
+export const durabilityOf = (id: number, diskEvery: number): Durability => (id % diskEvery === 0 ? 'disk' : 'kernel')
 
 export const loadJson = (id: number): string =>
   JSON.stringify({
@@ -29,13 +30,14 @@ export const loadJson = (id: number): string =>
 /** Small ones mostly, some of a few KiB, now and then one longer than a segment. */
 const sizeOf = (id: number): number => (id % 1_009 === 0 ? 20_000 : id % 13 === 0 ? 3_000 : (id * 7) % 400)
 
-const words = 'sas token renewed ping answered after ms retry in attempt closed by peer reset tls alert dns took'.split(' ')
+const words = 'sas token renewed ping answered after ms retry in attempt closed by peer reset tls alert dns took'.split(
+  ' ',
+)
 
 /** It compresses to a fourth or so, as real records do. */
 function text(id: number, bytes: number): string {
   const random = randomFrom(id)
   let said = ''
-  while (said.length < bytes)
-    said += `${words[Math.floor(random() * words.length)]} ${Math.floor(random() * 1_000)} `
+  while (said.length < bytes) said += `${words[Math.floor(random() * words.length)]} ${Math.floor(random() * 1_000)} `
   return said.slice(0, bytes)
 }
