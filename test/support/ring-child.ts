@@ -25,7 +25,8 @@ const answer = (answer: Omit<Answer, 'state'>): void =>
 async function append({ fromId, toId, paddingBytes = 100, durability = 'kernel' }: Order): Promise<number[]> {
   const promises: Promise<number>[] = []
   for (let id = fromId; id <= toId; id++) {
-    const data = { id, x: 'x'.repeat(paddingBytes) }
+    // The monotonic clock is one for all processes, so whoever finds the record can tell how old it is.
+    const data = { id, appendedMs: Number(process.hrtime.bigint()) / 1e6, x: 'x'.repeat(paddingBytes) }
     promises.push(
       ring.append(JSON.stringify({ ...stamp(), level: 30, type: 'log', conn: null, inc: null, data }), durability),
     )
