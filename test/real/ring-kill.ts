@@ -11,7 +11,7 @@ import t from 'tap'
 import { withSeq } from '../../agent/ring/line.js'
 import { openRing } from '../../agent/ring/open.js'
 import { readRing } from '../../agent/ring/read.js'
-import { ringIsWhole, verifyRing } from '../../agent/ring/verify.js'
+import { verifyRing } from '../../agent/ring/verify.js'
 import { countOf, randomFrom, seed, seedSaid } from '../support/campaign.js'
 import { DyingWriter } from '../support/dying-writer.js'
 import { budgetBytes, classes, isProtected, loadJson } from '../support/ring-load.js'
@@ -134,7 +134,8 @@ class Lane {
     }
     if (process.env.PROT) problems.push(...this.#unprotected())
 
-    if (!ringIsWhole(await collect(verifyRing(this.#dir)))) problems.push('verify calls it damaged')
+    const damaged = (await collect(verifyRing(this.#dir))).filter(({ status }) => status === 'damaged')
+    if (damaged.length > 0) problems.push(`verify calls damaged: ${JSON.stringify(damaged)}`)
     const bytes = readdirSync(this.#dir).reduce((sum, name) => sum + statSync(join(this.#dir, name)).size, 0)
     if (bytes > budgetBytes) problems.push(`${bytes} bytes`)
     return problems
@@ -181,7 +182,8 @@ t.test(`${rounds} times killed: nothing that was promised is missing, and the ne
   const run = async (number: number): Promise<void> => {
     const lane = new Lane(join(t.testdirName, `lane-${number}`))
     while (counted < rounds && problems.length < 20) {
-      const found = await lane.round(random)
+      // A writer that ends by itself says why on its standard error, and is a problem like others.
+      const found = await lane.round(random).catch(error => ({ promised: 0, problems: [String(error)] }))
       problems.push(...found.problems.map(problem => `lane ${number}, round ${counted}: ${problem}`))
       records += found.promised
       if (found.promised > 0) counted++

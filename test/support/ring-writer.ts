@@ -17,6 +17,7 @@ async function write(): Promise<never> {
   for (;;) {
     const mine = id++
     const seq = await ring.append(loadJson(mine), durabilityOf(mine, Number(diskEvery)))
+    if (seq === 0) throw new Error(`${mine} was answered with 0: ${ring.state.refusal}`)
     // What is printed was promised before; that less is printed than was promised does no harm.
     process.stdout.write(`${seq} ${mine}\n`)
   }
