@@ -3,11 +3,15 @@ import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import type { Disk } from '../../agent/ring/disk.js'
 import { openRing } from '../../agent/ring/open.js'
+import { readRing } from '../../agent/ring/read.js'
+import { verifyRing } from '../../agent/ring/verify.js'
 import { BytesDisk } from '../support/bytes-disk.js'
-import { recordJson, stamp } from '../support/ring-records.js'
+import { budgetBytes, classes, loadJson } from '../support/ring-load.js'
+import { collect, recordJson, stamp, type WriterGap } from '../support/ring-records.js'
 
 const dir = 'ring'
-const budgetBytes = 262_144
+
+t.setTimeout(240_000)
 
 t.test('a sync may begin while a new segment is being made', async t => {
   const disk = new BytesDisk()
@@ -40,4 +44,86 @@ t.test('a sync may begin while a new segment is being made', async t => {
   t.strictSame([...refusals], [])
   t.ok(ring.state.segments > 10, `it rotated often, with ${syncs} syncs`)
   await ring.close()
+})
+
+type Files = ReadonlyMap<string, Buffer>
+
+/** The disk that tells what lies on it before its directory changes: what a `kill -9` in this moment would leave. */
+function watched(disk: BytesDisk, onMoment: (files: Files) => void): Disk {
+  const before =
+    <A extends unknown[], R>(act: (...args: A) => Promise<R>) =>
+    (...args: A): Promise<R> => {
+      onMoment(disk.files)
+      return act(...args)
+    }
+  return {
+    makeDirectory: () => disk.makeDirectory(),
+    list: () => disk.list(),
+    names: () => disk.names(),
+    space: () => disk.space(),
+    syncDirectory: () => disk.syncDirectory(),
+    rename: before((from: string, to: string) => disk.rename(from, to)),
+    remove: before((path: string) => disk.remove(path)),
+    open: (path, how) => {
+      if (how === 'create') onMoment(disk.files)
+      return disk.open(path, how)
+    },
+  }
+}
+
+type Gaps = ReadonlyMap<number, WriterGap>
+
+/** How many records gap records say are lost, and how many are. @param before gap records may have gone like others */
+async function countsOf(files: Files, before: Gaps): Promise<{ said: number; gone: number; gaps: Gaps }> {
+  const gaps = new Map(before)
+  let there = 0
+  let last = 0
+  for await (const item of readRing(dir, { disk: new BytesDisk(files) })) {
+    if (item.kind === 'gap') continue
+    const { type, data } = JSON.parse(item.json)
+    if (type === 'gap') gaps.set(item.seq, data)
+    there++
+    last = item.seq
+  }
+  return { said: [...gaps.values()].reduce((sum, { count }) => sum + count, 0), gone: last - there, gaps }
+}
+
+async function write(disk: Disk, fromId: number, toId: number): Promise<void> {
+  const { ring } = await openRing({ dir, budgetBytes, stamp, classes, disk })
+  for (let id = fromId; id <= toId; id += 20)
+    await Promise.all(Array.from({ length: 20 }, (_, n) => ring.append(loadJson(id + n), 'kernel')))
+  await ring.close()
+}
+
+t.test('a ring that is killed at any moment is whole for its reader, and counts each loss once', async t => {
+  const moments: Files[] = []
+  const disk = new BytesDisk()
+  await write(
+    watched(disk, files => moments.push(files)),
+    1,
+    3_000,
+  )
+  const problems = new Set<string>()
+  let gaps: Gaps = new Map()
+  let killed = 0
+  for (const files of moments) {
+    for (const { status, path, reason } of await collect(verifyRing(dir, new BytesDisk(files))))
+      if (status === 'damaged') problems.add(`verify calls ${path} damaged: ${reason}`)
+    const counts = await countsOf(files, gaps)
+    gaps = counts.gaps
+    if (counts.said < counts.gone) problems.add(`${counts.gone} are gone, and only ${counts.said} are said to be`)
+    // Said, and not done yet: whoever comes after must do it, and not say it again.
+    if (counts.said === counts.gone) continue
+    killed++
+    const next = new BytesDisk(files)
+    await write(next, 10_001, 10_100)
+    const { said, gone } = await countsOf(next.files, gaps)
+    if (said !== gone)
+      problems.add(
+        `${said} are said to be gone after a kill at ${killed}, and ${gone} are (${counts.said} and ${counts.gone} before)`,
+      )
+  }
+  t.comment(`${moments.length} moments, ${killed} of them between the word and the deed`)
+  t.ok(killed > 0)
+  t.strictSame([...problems].slice(0, 10), [])
 })
