@@ -103,15 +103,21 @@ export class Upkeep {
   async #run(): Promise<void> {
     for (let job = this.#next(); job && !this.#isStopped; job = this.#next()) {
       this.#current = job
-      const { generation } = this.#ground
+      const before = this.#progress()
       try {
         await job.prepare()
         await this.#exclusively(() => job.carryOut())
       } finally {
         if (this.#current === job) this.#current = null
       }
-      if (generation !== this.#ground.generation) return
+      // A disk that refuses is asked again when there is more to do, and not at once for ever.
+      if (this.#progress() === before) return
     }
+  }
+
+  #progress(): string {
+    const { files, full, generation } = this.#ground
+    return [files.room, files.segments.length, files.quarantined.length, full.length, generation].join()
   }
 
   /** Room first, because sealing needs some; then the rest, so that there is room before it is needed. */

@@ -132,7 +132,7 @@ class Lane {
       if (json === undefined && seq > goneTo) problems.push(`${id} was promised as ${seq}, and is not there`)
       if (json === undefined) this.#promised.delete(seq)
     }
-    if (process.env.PROT) problems.push(...this.#unprotected())
+    problems.push(...this.#unprotected())
 
     const damaged = (await collect(verifyRing(this.#dir))).filter(({ status }) => status === 'damaged')
     if (damaged.length > 0) problems.push(`verify calls damaged: ${JSON.stringify(damaged)}`)

@@ -159,7 +159,7 @@ async function openedProblems(
 ): Promise<string[]> {
   const problems: string[] = []
   const disk = new BytesDisk(files)
-  const newest = await lastRecords(dir, 5, disk)
+  const newest = await lastRecords(dir, 5, { disk })
   if (newest.map(({ seq }) => seq).join() !== found.slice(-5).join())
     problems.push(`the last: ${JSON.stringify(newest)}`)
   if (newest.some(({ seq, json }) => json !== jsons.get(seq))) problems.push(`false ones: ${JSON.stringify(newest)}`)

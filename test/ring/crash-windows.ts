@@ -96,34 +96,31 @@ async function write(disk: Disk, fromId: number, toId: number): Promise<void> {
 }
 
 t.test('a ring that is killed at any moment is whole for its reader, and counts each loss once', async t => {
-  const moments: Files[] = []
   const disk = new BytesDisk()
-  await write(
-    watched(disk, files => moments.push(files)),
-    1,
-    3_000,
-  )
+  // Until it is full nothing goes.
+  await write(disk, 1, 1_500)
+  const moments: Files[] = []
+  const onMoment = (files: Files) => moments.push(files)
+  await write(watched(disk, onMoment), 1_501, 2_500)
+
   const problems = new Set<string>()
   let gaps: Gaps = new Map()
   let killed = 0
   for (const files of moments) {
     for (const { status, path, reason } of await collect(verifyRing(dir, new BytesDisk(files))))
       if (status === 'damaged') problems.add(`verify calls ${path} damaged: ${reason}`)
-    const counts = await countsOf(files, gaps)
-    gaps = counts.gaps
-    if (counts.said < counts.gone) problems.add(`${counts.gone} are gone, and only ${counts.said} are said to be`)
+    const before = await countsOf(files, gaps)
+    gaps = before.gaps
+    if (before.said < before.gone) problems.add(`${before.gone} are gone, and only ${before.said} are said to be`)
     // Said, and not done yet: whoever comes after must do it, and not say it again.
-    if (counts.said === counts.gone) continue
+    if (before.said === before.gone) continue
     killed++
     const next = new BytesDisk(files)
     await write(next, 10_001, 10_100)
     const { said, gone } = await countsOf(next.files, gaps)
-    if (said !== gone)
-      problems.add(
-        `${said} are said to be gone after a kill at ${killed}, and ${gone} are (${counts.said} and ${counts.gone} before)`,
-      )
+    if (said !== gone) problems.add(`${said} are said to be gone after a kill, and ${gone} are`)
   }
   t.comment(`${moments.length} moments, ${killed} of them between the word and the deed`)
-  t.ok(killed > 0)
+  t.ok(killed > 20)
   t.strictSame([...problems].slice(0, 10), [])
 })
