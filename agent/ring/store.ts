@@ -456,7 +456,7 @@ export class Store implements Ground {
   async #syncOnce(): Promise<void> {
     const toSeq = this.#nextSeq - 1
     try {
-      if (!this.#active) throw ioError('the active segment is not open')
+      if (this.#texts().length === 0) throw ioError('no segment is open')
       for (const text of this.#texts()) {
         if (!text.dirty) continue
         await text.datasync()

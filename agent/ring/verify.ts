@@ -9,6 +9,8 @@ import type { SegmentName } from './segment.js'
 /** What was found in one segment, before it is known which losses are accounted for. */
 type Findings = {
   readonly segment: SegmentName
+  /** Up to here its numbers were seen in files before it: what stays of it was added to them, and it is about to go. */
+  readonly copiedTo: number
   records: number
   /** Numbers missing before, in or after it. */
   readonly missing: Span[]
@@ -65,6 +67,7 @@ export const ringIsWhole = (healths: readonly RingHealth[]): boolean =>
 function enter(segment: SegmentName, all: Findings[], place: Place): Findings {
   const findings: Findings = {
     segment,
+    copiedTo: place.expected - 1,
     records: 0,
     missing: [],
     damaged: [],
@@ -104,6 +107,8 @@ async function examine(
         if (item.numbers) noteDamaged(findings, place, item.numbers, item.lineEnds)
       } else if (item.kind === 'skipped') {
         throw new Error('a verification leaves nothing out')
+      } else if (segment.firstSeq <= item.seq && item.seq <= findings.copiedTo) {
+        // It was counted where it stands too.
       } else if (item.seq < place.expected) {
         // A line that stands there twice: no false record comes of it, but it is not what the writer wrote.
         findings.badAtEnd++
