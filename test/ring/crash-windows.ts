@@ -102,7 +102,7 @@ t.test('a ring that is killed at any moment is whole for its reader, and counts 
   await write(disk, 1, 1_500)
   const moments: Files[] = []
   const onMoment = (files: Files) => moments.push(files)
-  await write(watched(disk, onMoment), 1_501, 2_500)
+  await write(watched(disk, onMoment), 1_501, 2_100)
 
   const random = randomFrom(seed)
   t.comment(seedSaid)
@@ -135,6 +135,6 @@ t.test('a ring that is killed at any moment is whole for its reader, and counts 
     }
   }
   t.comment(`${moments.length} moments, ${killed} of them between the word and the deed`)
-  t.ok(killed > 20)
+  t.ok(killed > 10)
   t.strictSame([...problems].slice(0, 10), [])
 })
