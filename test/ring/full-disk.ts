@@ -3,7 +3,17 @@
  * says exactly what was lost, and is back within 5 s when there is room again.
  */
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, rmdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -147,17 +157,24 @@ t.test('a disk that is full is waited for, and the gap record says exactly how m
   t.strictSame(await on.comesBack(t), { lost, said: lost, problems: [], reasons: ['diskFull'] })
 })
 
-t.test('a ring that others leave no room gives up its own oldest, and counts them', { skip }, async t => {
-  const disk = mounted(t, 'size=3m')
-  const on = await open(join(disk, 'ring'), 2 << 20)
-  await on.append(6_000, 100)
-  const filler = fill(disk)
-  await on.append(6_000, 100)
-  rmSync(filler)
-  const account = await on.comesBack(t)
-  t.strictSame(account, { ...account, said: account.lost, problems: [] })
-  t.ok(account.lost > 0)
-})
+for (const leftBytes of [100_000, 0]) {
+  t.test(
+    `a ring to which others leave ${leftBytes} bytes gives up its own oldest, and counts them`,
+    { skip },
+    async t => {
+      const disk = mounted(t, 'size=3m')
+      const on = await open(join(disk, 'ring'), 2 << 20)
+      await on.append(6_000, 100)
+      truncateSync(fill(disk), statSync(join(disk, 'somebody-elses')).size - leftBytes)
+      await on.append(3_000, 100)
+      // Nobody has made room for it.
+      const account = await on.comesBack(t)
+      t.strictSame(account, { ...account, said: account.lost, problems: [] })
+      t.ok(account.reasons.includes('overflow'), `${account.reasons}`)
+      t.ok(account.lost < 6_000)
+    },
+  )
+}
 
 t.test('a disk without inodes is waited for too', { skip }, async t => {
   const disk = mounted(t, 'size=16m,nr_inodes=32')
