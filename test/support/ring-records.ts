@@ -90,6 +90,23 @@ export async function contentOf(dir: string, fromSeq = 1): Promise<Content> {
   return { seqs, ids, contexts, gaps, inferred: items.filter(({ kind }) => kind === 'gap'), items }
 }
 
+/**
+ * What gap records by overflow say together.
+ *
+ * @throws where one does not begin where the one before it ended, as they do when nothing is guaranteed a share
+ */
+export function goneIn(gaps: readonly WriterGap[]): Omit<WriterGap, 'reason'> {
+  const fromSeq = gaps[0]?.fromSeq ?? 1
+  let toSeq = fromSeq - 1
+  let count = 0
+  for (const gap of gaps) {
+    if (gap.reason !== 'overflow' || gap.fromSeq !== toSeq + 1) throw new Error(`${JSON.stringify(gaps)} do not join`)
+    toSeq = gap.toSeq ?? 0
+    count += gap.count
+  }
+  return { count, fromSeq, toSeq }
+}
+
 /** Resolves once no segment is left to be sealed. */
 export async function allSealed(dir: string): Promise<void> {
   const areLeft = (names: readonly string[]) =>
