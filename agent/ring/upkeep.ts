@@ -136,6 +136,8 @@ export class Upkeep {
       this.#ground.doubt()
       throw error
     }
+    // On a disk that others have filled it is not only the ring's own sums that have changed.
+    await this.#ground.files.lookForRoom()
   }
 
   #progress(): string {

@@ -212,6 +212,8 @@ export class Writer implements RingWriter {
 
   async #tryAgain(): Promise<void> {
     this.#queue.prepend(await this.#store.heal())
+    // Where others have left nothing, going on in the active segment is refused for ever; its own oldest make room for another.
+    await this.#store.keepReserve()
     for (let first = this.#queue.entries[0]; first; first = this.#queue.entries[0]) await this.#writeBatch(first)
     this.#mode = 'disk'
   }
