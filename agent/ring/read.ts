@@ -132,7 +132,10 @@ async function lastIn(
   let lines: Line[] = []
   const wants: WantsMember = member => member.lastSeq >= fromSeq && mayHold(member)
   for await (const items of scanned(disk, dir, segment, { wants })) {
-    for (const item of items) if (item.kind === 'line' && isWanted(item)) lines.push(item)
+    for (const item of items) {
+      // One that stands there twice counts once.
+      if (item.kind === 'line' && item.seq > (lines.at(-1)?.seq ?? 0) && isWanted(item)) lines.push(item)
+    }
     if (lines.length > 4 * count) lines = lines.slice(-count)
   }
   return lines.slice(-count)

@@ -1,8 +1,10 @@
-/** A segment as the sequence of what is sound in it and what is not, read a piece at a time. */
+/** A segment as the sequence of what is sound in it and what is not, in the order of the numbers, read a piece at a time. */
+import { basename } from 'node:path'
 import type { Disk, DiskFile } from './disk.js'
 import type { Span } from './gap.js'
 import { lineBytesMax, readLine } from './line.js'
 import { scanMembers, type WantsMember } from './members.js'
+import { readName } from './segment.js'
 
 export type Scanned =
   /** `end`: the offset after it, in a text segment. */
@@ -30,7 +32,11 @@ export async function* scanSegment(
 ): AsyncGenerator<readonly Scanned[]> {
   const file = await disk.open(path, 'read')
   try {
-    yield* sealed ? scanMembers(file, wants) : scanText(file, from)
+    if (sealed) yield* scanMembers(file, wants)
+    else {
+      const name = readName(basename(path))
+      yield* inOrder(scanText(file, from), from === 0 && name.kind === 'segment' ? name.firstSeq : null)
+    }
   } finally {
     await file.close()
   }
@@ -72,4 +78,63 @@ async function* scanText(file: DiskFile, from: number): AsyncGenerator<readonly 
     if (found.length > 0) yield found
   }
   if (givenUp + carry.length > 0) yield [{ kind: 'tail', bytes: givenUp + carry.length }]
+}
+
+/** More than a text segment ever is. */
+const heldBytesMax = 2 * 1024 * 1024
+
+/**
+ * A medium or a file system may put a block of a segment in the place of another. Its lines are sound there too, and must not
+ * make those between the two places look as if they came late. So from where numbers are missing all is held back until it can
+ * be put in order; as long as none is, nothing is.
+ *
+ * @param firstSeq the number of the first line; `null` where only the line itself tells
+ */
+async function* inOrder(
+  scan: AsyncGenerator<readonly Scanned[]>,
+  firstSeq: number | null,
+): AsyncGenerator<readonly Scanned[]> {
+  let expected = firstSeq
+  let held: Scanned[] = []
+  let heldBytes = 0
+  for await (const items of scan) {
+    const ready: Scanned[] = []
+    for (const item of items) {
+      if (item.kind === 'line') expected ??= item.seq
+      const isInTurn = held.length === 0 && (item.kind !== 'line' || item.seq <= expected!)
+      if (!isInTurn) {
+        held.push(item)
+        heldBytes += item.kind === 'line' ? item.json.length : 0
+      } else {
+        ready.push(item)
+        if (item.kind === 'line') expected = Math.max(expected!, item.seq + 1)
+      }
+    }
+    if (heldBytes > heldBytesMax) {
+      ready.push(...ordered(held))
+      held = []
+      heldBytes = 0
+      expected = null
+    }
+    if (ready.length > 0) yield ready
+  }
+  if (held.length > 0) yield ordered(held)
+}
+
+type Line = Extract<Scanned, { kind: 'line' }>
+
+const isLine = (item: Scanned): item is Line => item.kind === 'line'
+
+/** What is no record stays before the lines or after all of them: the latter may be what was being written. */
+function ordered(items: readonly Scanned[]): readonly Scanned[] {
+  const lines = items.filter(isLine)
+  if (lines.every(({ seq }, at) => at === 0 || seq >= lines[at - 1]!.seq)) return items
+  const lastLine = items.findLastIndex(isLine)
+  const end = lines.at(-1)!.end
+  return [
+    ...items.slice(0, lastLine).filter(item => !isLine(item)),
+    // Whoever reads on does so after all of them, and not after the one that comes last now.
+    ...lines.sort((a, b) => a.seq - b.seq).map(line => ({ ...line, end })),
+    ...items.slice(lastLine + 1),
+  ]
 }
