@@ -487,7 +487,7 @@ export class Store implements Ground {
   /** Syncs and closes the segments. */
   async finish(): Promise<void> {
     await this.#syncing
-    if (this.#active && this.dirty) await this.sync()
+    if (this.dirty) await this.sync()
     for (const text of this.#texts()) await text.close()
     this.#active = null
     this.#full = []

@@ -65,7 +65,11 @@ export class Writer implements RingWriter {
     this.#meter = new WriteMeter(() => this.#timers.nowMs())
     this.#syncedAtMs = this.#timers.nowMs()
     const listener = {
-      synced: (toSeq: number) => this.#answerSynced(toSeq),
+      synced: (toSeq: number) => {
+        this.#answerSynced(toSeq)
+        // Those that came while it lasted, whoever had asked for it.
+        if (this.#awaitingSync.length > 0) setImmediate(() => this.#syncInBackground())
+      },
       syncFailed: (error: unknown) => {
         this.#refused(error)
         this.#answerUnsynced()
@@ -136,7 +140,9 @@ export class Writer implements RingWriter {
     void this.#exclusively(async () => {
       if (this.#mode === 'memory') await this.#tryAgain()
       await this.#drain()
+      const { lastSeq } = this.#store.size
       await this.#store.finish()
+      this.#answerSynced(lastSeq)
     })
     await this.#exclusively(async () => {
       await this.#store.letGo()
@@ -227,7 +233,8 @@ export class Writer implements RingWriter {
 
   async #syncRegularly(): Promise<void> {
     this.#watchBudget()
-    if (this.#mode === 'memory' || !this.#store.dirty) return
+    if (this.#mode === 'memory') return
+    if (!this.#store.dirty) return this.#answerAllSynced()
     await this.#store.keepReserve()
     this.#syncInBackground()
     if (!(await this.#store.isDeleted())) return
@@ -247,19 +254,23 @@ export class Writer implements RingWriter {
 
   /** Beside the writing, so that records on their way to the kernel do not wait for the device. */
   #syncInBackground(): void {
-    if (this.#store.syncing || !this.#store.dirty) return
+    if (this.#store.syncing) return
+    if (!this.#store.dirty) {
+      this.#answerAllSynced()
+      return
+    }
     this.#watchBudget()
     const { syncEveryMs, groupedSyncEveryMs } = this.#limits
     const nowMs = this.#timers.nowMs()
     // The regular try comes again in a moment, and one of them is late enough.
     if (this.#isGrouping && nowMs - this.#syncedAtMs < groupedSyncEveryMs - syncEveryMs / 2) return
     this.#syncedAtMs = nowMs
-    this.#store.sync().then(
-      () => {
-        if (this.#awaitingSync.length > 0) this.#syncInBackground()
-      },
-      (error: unknown) => this.#refused(error),
-    )
+    this.#store.sync().catch((error: unknown) => this.#refused(error))
+  }
+
+  /** Sealing may have brought to the device what somebody waits for, or a sync that had begun before it was written. */
+  #answerAllSynced(): void {
+    if (this.#mode === 'disk' && !this.#closed) this.#answerSynced(this.#store.size.lastSeq)
   }
 
   #answerSynced(toSeq: number): void {

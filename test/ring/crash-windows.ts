@@ -4,6 +4,7 @@ import t from 'tap'
 import type { Disk } from '../../agent/ring/disk.js'
 import { openRing } from '../../agent/ring/open.js'
 import { readRing } from '../../agent/ring/read.js'
+import { segmentName } from '../../agent/ring/segment.js'
 import { verifyRing } from '../../agent/ring/verify.js'
 import { BytesDisk } from '../support/bytes-disk.js'
 import { among, randomFrom, seed, seedSaid } from '../support/campaign.js'
@@ -44,6 +45,44 @@ t.test('a sync may begin while a new segment is being made', async t => {
   await Promise.all(Array.from({ length: 16 }, (_, from) => write(from)))
   t.strictSame([...refusals], [])
   t.ok(ring.state.segments > 10, `it rotated often, with ${syncs} syncs`)
+  await ring.close()
+})
+
+t.test('who waits for the device is answered, also where another brought the record there', async t => {
+  const disk = new BytesDisk()
+  let toCome = 0
+  let release = (): void => {}
+  /** The first sync of the first segment takes until it is released. */
+  const held = new Promise<void>(resolve => {
+    release = resolve
+  })
+  const slow: Disk = new Proxy(disk, {
+    get: (target, key: keyof Disk) => {
+      if (key !== 'open') return target[key].bind(target)
+      return async (path: string, how: 'read' | 'modify' | 'create') => {
+        // Sealing waits with it, and so does not take it out of the way.
+        if (path.endsWith('.tmp')) await held
+        const file = await target.open(path, how)
+        const isFirst = path.endsWith(segmentName(1))
+        return { ...file, datasync: () => (isFirst && toCome++ === 0 ? held : Promise.resolve()) }
+      }
+    },
+  })
+  const { ring } = await openRing({ dir, budgetBytes, stamp, disk: slow })
+  const filling = Array.from({ length: 10 }, (_, id) => ring.append(recordJson(id, 2_000), 'kernel'))
+  await Promise.all(filling)
+  const first = ring.append(recordJson(10), 'disk')
+  while (toCome === 0) await turn()
+  // Two segments are being synced, this one goes into the second, and is there before the sync comes to it.
+  const second = ring.append(recordJson(11), 'disk')
+  for (let turns = 0; turns < 20; turns++) await turn()
+  release()
+  const seqs = await Promise.all([...filling, first, second])
+  t.strictSame(
+    seqs,
+    [...seqs].sort((a, b) => a - b),
+  )
+  t.ok(seqs.every(seq => seq > 0))
   await ring.close()
 })
 
