@@ -129,16 +129,21 @@ async function lastIn(
       fromSeq = members[at]!.firstSeq
     }
   }
-  let lines: Line[] = []
-  const wants: WantsMember = member => member.lastSeq >= fromSeq && mayHold(member)
-  for await (const items of scanned(disk, dir, segment, { wants })) {
-    for (const item of items) {
-      // One that stands there twice counts once.
-      if (item.kind === 'line' && item.seq > (lines.at(-1)?.seq ?? 0) && isWanted(item)) lines.push(item)
+  const linesFrom = async (fromSeq: number): Promise<Line[]> => {
+    let lines: Line[] = []
+    const wants: WantsMember = member => member.lastSeq >= fromSeq && mayHold(member)
+    for await (const items of scanned(disk, dir, segment, { wants })) {
+      for (const item of items) {
+        // One that stands there twice counts once.
+        if (item.kind === 'line' && item.seq > (lines.at(-1)?.seq ?? 0) && isWanted(item)) lines.push(item)
+      }
+      if (lines.length > 4 * count) lines = lines.slice(-count)
     }
-    if (lines.length > 4 * count) lines = lines.slice(-count)
+    return lines.slice(-count)
   }
-  return lines.slice(-count)
+  const lines = await linesFrom(fromSeq)
+  // A member that is damaged holds less than the index says.
+  return lines.length < count && fromSeq > 0 ? linesFrom(0) : lines
 }
 
 /**

@@ -5,7 +5,7 @@
  * `RING_FLIPS`, `RING_TRUNCATIONS` and `RING_DAMAGES` set how many of each a segment has to bear.
  */
 import t, { type Test } from 'tap'
-import { withSeq, writeLine } from '../../agent/ring/line.js'
+import { withSeq } from '../../agent/ring/line.js'
 import { openRing } from '../../agent/ring/open.js'
 import { lastRecords, readRing } from '../../agent/ring/read.js'
 import { segmentName } from '../../agent/ring/segment.js'
@@ -13,7 +13,7 @@ import { ringIsWhole, verifyRing } from '../../agent/ring/verify.js'
 import { BytesDisk } from '../support/bytes-disk.js'
 import { among, countOf, isLong, randomFrom, seed, seedSaid } from '../support/campaign.js'
 import { collect, recordJson, stamp } from '../support/ring-records.js'
-import { member, sealedName } from '../support/ring-sealed.js'
+import { linesOf, member, type Numbered, sealedName, sealedOf, textOf } from '../support/ring-sealed.js'
 
 const segmentBytes = 64 * 1024
 const every = Number.POSITIVE_INFINITY
@@ -40,65 +40,93 @@ type Scene = Readonly<{
   isFollowed: boolean
 }>
 
-const jsonOf = (seq: number): string => withSeq(seq, recordJson(seq).replace('"x":""', `"x":"${words(seq)}"`))
+/** Without its number. They compress to less than half, so that a sealed segment of that size has several members. */
+const jsonOf = (seq: number): string => recordJson(seq).replace('"x":""', `"x":"${words(seq)}"`)
 
-/** Some 100 characters that do not compress too well. */
 function words(seq: number): string {
   const random = randomFrom(seq)
-  return Array.from({ length: 20 }, () => Math.floor(random() * 36 ** 5).toString(36)).join(' ')
+  return Array.from({ length: 12 }, () => `${Math.floor(random() * 36 ** 4).toString(36)} ping answered`).join(' ')
 }
 
-const line = (seq: number): Buffer => {
-  const json = jsonOf(seq).replace(/^\{"seq":\d+,/, '{')
-  const target = Buffer.alloc(json.length + 64)
-  return target.subarray(0, writeLine(target, 0, seq, json))
-}
+const numbered = (fromSeq: number, count: number): Numbered[] =>
+  Array.from({ length: count }, (_, n) => ({ seq: fromSeq + n, json: jsonOf(fromSeq + n) }))
 
-/** Consecutive numbers from `fromSeq` on, as long as they fit. */
-function partsOf(fromSeq: number, partOf: (seq: number) => Readonly<{ bytes: Buffer; toSeq: number }>) {
-  const bytes: Buffer[] = []
-  const parts: Scene['parts'][number][] = []
-  let at = 0
-  for (let seq = fromSeq; ; ) {
-    const part = partOf(seq)
-    if (at + part.bytes.length > segmentBytes) return { bytes: Buffer.concat(bytes), parts, nextSeq: seq }
-    bytes.push(part.bytes)
-    parts.push({ from: at, to: at + part.bytes.length, fromSeq: seq, toSeq: part.toSeq })
-    at += part.bytes.length
-    seq = part.toSeq + 1
-  }
-}
+type Made = Pick<Scene, 'bytes' | 'parts'>
 
-/** The target begins with number 4; three lines are before it, and two after it where it is followed. */
-function scene(what: string, sealed: boolean, isFollowed: boolean): Scene {
-  const before = [1, 2, 3].map(line)
-  const { bytes, parts, nextSeq } = partsOf(4, seq => {
-    if (!sealed) return { bytes: line(seq), toSeq: seq }
-    const seqs = Array.from({ length: 80 }, (_, n) => seq + n)
-    return { bytes: member(seqs.map(seq => `${jsonOf(seq)}\n`).join('')), toSeq: seq + 79 }
+/** Pieces one after the other, each of so many records. */
+function joined(fromSeq: number, pieces: readonly Readonly<{ bytes: Buffer; records: number }>[]): Made {
+  let [from, seq] = [0, fromSeq]
+  const parts = pieces.map(({ bytes, records }) => {
+    const part = { from, to: from + bytes.length, fromSeq: seq, toSeq: seq + records - 1 }
+    from = part.to
+    seq += records
+    return part
   })
-  const after = isFollowed ? [nextSeq, nextSeq + 1] : []
-  const lastSeq = nextSeq - 1 + after.length
+  return { bytes: Buffer.concat(pieces.map(({ bytes }) => bytes)), parts }
+}
+
+const textSegment = async (records: readonly Numbered[]): Promise<Made> =>
+  joined(
+    records[0]!.seq,
+    records.map(record => ({ bytes: textOf([record]), records: 1 })),
+  )
+
+async function sealedSegment(records: readonly Numbered[]): Promise<Made> {
+  const { bytes, index } = await sealedOf(records)
+  let from = 0
+  const pieces = index.members.map(member => {
+    from += member.bytes
+    return { bytes: bytes.subarray(from - member.bytes, from), records: member.records }
+  })
+  return joined(records[0]!.seq, pieces)
+}
+
+/** As any other program packs them, without an index. */
+async function foreignSegment(records: readonly Numbered[]): Promise<Made> {
+  const pieces: { bytes: Buffer; records: number }[] = []
+  for (let at = 0; at < records.length; at += 100) {
+    const some = records.slice(at, at + 100)
+    pieces.push({ bytes: member(linesOf(some)), records: some.length })
+  }
+  return joined(records[0]!.seq, pieces)
+}
+
+/** The damaged segment begins with number 4; three lines are before it, and two after it where it is followed. */
+async function scene(
+  what: string,
+  name: string,
+  make: (records: readonly Numbered[]) => Promise<Made>,
+  isFollowed: boolean,
+): Promise<Scene> {
+  let made = await make(numbered(4, 100))
+  for (let count = 105; ; count += 5) {
+    const larger = await make(numbered(4, count))
+    if (larger.bytes.length > segmentBytes) break
+    made = larger
+  }
+  return { what, name, ...made, ...neighbours(made.parts.at(-1)!.toSeq, isFollowed) }
+}
+
+function neighbours(toSeq: number, isFollowed: boolean): Pick<Scene, 'others' | 'jsons' | 'lastSeq' | 'isFollowed'> {
+  const after = numbered(toSeq + 1, isFollowed ? 2 : 0)
+  const lastSeq = toSeq + after.length
   return {
-    what,
-    name: sealed ? sealedName(4) : segmentName(4),
-    bytes,
-    parts,
     others: [
-      [segmentName(1), Buffer.concat(before)],
-      ...(isFollowed ? [[segmentName(nextSeq), Buffer.concat(after.map(line))] as const] : []),
+      [segmentName(1), textOf(numbered(1, 3))],
+      ...(isFollowed ? [[segmentName(toSeq + 1), textOf(after)] as const] : []),
     ],
-    jsons: new Map(Array.from({ length: lastSeq }, (_, n) => [n + 1, jsonOf(n + 1)])),
+    jsons: new Map(numbered(1, lastSeq).map(({ seq, json }) => [seq, withSeq(seq, json)])),
     lastSeq,
     isFollowed,
   }
 }
 
 const scenes: readonly Scene[] = [
-  scene('a text segment', false, true),
-  scene('the newest text segment', false, false),
-  scene('a sealed segment', true, true),
-  scene('a sealed segment that is the newest', true, false),
+  await scene('a text segment', segmentName(4), textSegment, true),
+  await scene('the newest text segment', segmentName(4), textSegment, false),
+  await scene('a sealed segment', sealedName(4), sealedSegment, true),
+  await scene('a sealed segment that is the newest', sealedName(4), sealedSegment, false),
+  await scene('a segment that another program has packed', sealedName(4), foreignSegment, true),
 ]
 
 /** The numbers of what stands in the damaged bytes as it did in the sound ones: whole lines, or whole members. */
