@@ -12,9 +12,9 @@ import { countOf, isLong, seed, seedSaid } from '../support/campaign.js'
 import { segments, type Task } from '../support/damaged-segments.js'
 
 const every = Number.POSITIVE_INFINITY
-const flips = countOf('RING_FLIPS', { slice: 3_100, long: every })
-const truncations = countOf('RING_TRUNCATIONS', { slice: 350, long: every })
-const damages = countOf('RING_DAMAGES', { slice: 2_700, long: 31_000 })
+const flips = countOf('RING_FLIPS', { slice: 3_800, long: every })
+const truncations = countOf('RING_TRUNCATIONS', { slice: 400, long: every })
+const damages = countOf('RING_DAMAGES', { slice: 3_400, long: 28_000 })
 
 t.setTimeout(isLong ? 6 * 3_600_000 : 400_000)
 

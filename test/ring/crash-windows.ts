@@ -141,7 +141,7 @@ t.test('a ring that is killed at any moment is whole for its reader, and counts 
   await write(disk, 1, 1_500)
   const moments: Files[] = []
   const onMoment = (files: Files) => moments.push(files)
-  await write(watched(disk, onMoment), 1_501, 2_100)
+  await write(watched(disk, onMoment), 1_501, 1_900)
 
   const random = randomFrom(seed)
   t.comment(seedSaid)
