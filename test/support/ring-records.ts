@@ -15,6 +15,10 @@ export const recordJson = (id: number, paddingBytes = 0): string =>
     data: { id, x: 'x'.repeat(paddingBytes) },
   })
 
+/** The record that opens a segment of a ring whose user says nothing: only the ring's own facts are in it. */
+export const contextJson = (goneTo = 0, told: readonly (readonly [number, number])[] = []): string =>
+  JSON.stringify({ ...stamp(), level: 30, type: 'context', conn: null, inc: null, data: { ring: { goneTo, told } } })
+
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = []
   for await (const item of items) all.push(item)
@@ -23,11 +27,14 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 export type WriterGap = Readonly<{ reason: string; count: number; fromSeq: number | null; toSeq: number | null }>
 
-/** A ring as a list of what stands in it: an id for a record, an object for a gap. */
+/** A ring as a list of what stands in it: an id for a record, an object for a gap or a context. */
 export type Content = Readonly<{
+  /** Of all records, the ring's own included. */
   seqs: readonly number[]
   /** By number. */
   ids: ReadonlyMap<number, number>
+  /** By number, what the records that open segments say. */
+  contexts: ReadonlyMap<number, unknown>
   gaps: readonly WriterGap[]
   /** Those a reader infers. */
   inferred: readonly RingItem[]
@@ -38,6 +45,7 @@ export async function contentOf(dir: string, fromSeq = 1): Promise<Content> {
   const items = await collect(readRing(dir, { fromSeq }))
   const seqs: number[] = []
   const ids = new Map<number, number>()
+  const contexts = new Map<number, unknown>()
   const gaps: WriterGap[] = []
   for (const item of items) {
     if (item.kind === 'gap') continue
@@ -45,9 +53,10 @@ export async function contentOf(dir: string, fromSeq = 1): Promise<Content> {
     if (record.seq !== item.seq) throw new Error(`${item.seq} says it is ${record.seq}`)
     seqs.push(item.seq)
     if (record.type === 'gap') gaps.push(record.data)
+    else if (record.type === 'context') contexts.set(item.seq, record.data)
     else ids.set(item.seq, record.data.id)
   }
-  return { seqs, ids, gaps, inferred: items.filter(({ kind }) => kind === 'gap'), items }
+  return { seqs, ids, contexts, gaps, inferred: items.filter(({ kind }) => kind === 'gap'), items }
 }
 
 /** Whether the numbers rise by one each. */
