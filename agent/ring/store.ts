@@ -188,6 +188,7 @@ export class Store implements Ground {
     await this.#openSegments(plan)
     this.#suspect = false
     this.#known = true
+    await this.#upkeep.doWhatIsTold()
     await this.#keepToBudget()
     this.#upkeep.wake()
     return plan.losses
