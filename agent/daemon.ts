@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../transports/clock.js'
 import { type Credential, CredentialError, loadCredential } from '../transports/credentials.js'
 import { createFileUpload } from '../transports/file-upload.js'
 import { tapMqtt } from '../transports/mqtt.js'
+import { listenToSdk } from '../transports/sdk-debug.js'
 import { createSecrets, type Secrets } from '../transports/secrets.js'
 import { supervise } from '../transports/supervisor.js'
 import type { Wiring } from '../transports/transport.js'
@@ -23,9 +24,12 @@ import { levels, recordClasses } from './evidence/record.js'
 import { remember } from './evidence/remember.js'
 import { runSampler, type Sample } from './evidence/sampler.js'
 import { type ClockSnapshot, readClock } from './evidence/samples/clock.js'
+import { readingsEachSecond } from './evidence/samples/readings.js'
 import { createMethods } from './methods/methods.js'
 import { createOperatorLog, type Log } from './operator-log.js'
 import { createPipeline, type Pipeline } from './pipeline.js'
+import { findPlace } from './recall/place.js'
+import { createRecall, type Recall } from './recall/recall.js'
 import { createRedactor } from './redact.js'
 import { openRing } from './ring/open.js'
 import { type Part, runTogether } from './run-together.js'
@@ -122,11 +126,26 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     redactor,
     clock,
     synchronised: () => host.synchronised,
-    onEpisode: ({ state, planned, verdict: { cause, confidence, title } }) => {
+    onEpisode: episode => {
+      const { state, planned, verdict } = episode
+      const { cause, confidence, title } = verdict
+      verbose.episode(episode)
       const away = planned ? 'away as planned' : 'outage'
       const message = `${state === 'open' ? away : 'back'}: ${title}`
       log[planned ? 'info' : 'warn'](message, { cause, confidence })
     },
+  })
+  const place = await findPlace(config)
+  const verbose = createRecall({
+    place,
+    clock,
+    redactor,
+    log,
+    env,
+    detectionLimitMs: detectionLimitMs(config),
+    ringBudgetBytes: config.ring.budgetBytes,
+    write: drafts => records.recall(drafts),
+    say: data => records.record('log', data),
   })
   pipeline = records
   for (const [level, data] of early) void records.record('log', data, level)
@@ -142,6 +161,9 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
 
   const { ending } = remembered.before
   if (ending.kind === 'crash') log.warn('the run before ended without a goodbye', { rebooted: ending.rebooted })
+  const { pid } = memory.lastFacts?.data ?? {}
+  void verbose.begin({ crashed: ending.kind === 'crash', pid: typeof pid === 'number' ? pid : null })
+  const stopListening = listenToSdk(verbose.sdk)
 
   const outbox = await openOutbox({ dir: join(stateDir, 'outbox'), secrets, warn: message => log.warn(message) })
   const { allowedContainers, privateHosts } = config.upload
@@ -205,6 +227,9 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
       },
       counter(records, clock),
     ),
+    { name: 'recall', run: signal => verbose.run(signal) },
+    // Unless the samples for the ring are as dense.
+    ...(place !== null && config.samples.intervalSeconds > 1 ? [secondsPart(config, verbose, clock)] : []),
     {
       name: 'connection',
       run: signal =>
@@ -218,6 +243,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
             sasLifetimeSeconds: connection.sasLifetimeSeconds,
             lastIncarnation: memory.nextInc - 1,
             onEvent: (event, incarnation) => records.wire(conn, event, incarnation),
+            onPacket: (header, incarnation) => verbose.note('wire', header, conn, incarnation),
             onMethod: methods,
           },
           signal,
@@ -231,6 +257,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     await Promise.race([runTogether(parts, signal, graceMs), crash.happened])
     const said = records.writeCounts(conn).then(() => records.record('stop', { why: String(signal.reason) }))
     await atMost(said)
+    await atMost(verbose.forget())
     log.info('hubrec has stopped', { why: String(signal.reason) })
   } catch (error) {
     // No stop record: the next start must know that this run did not end as it should.
@@ -238,7 +265,8 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     throw error
   } finally {
     crash.forget()
-    await atMost(ring.close())
+    stopListening()
+    await atMost(Promise.all([verbose.close(), ring.close()]))
     await control?.close()
     await operator.close()
     lock.release()
@@ -327,6 +355,16 @@ function samplerPart(
   const intervalMs = samples.intervalSeconds * 1e3
   return { name: 'sampler', run: signal => runSampler({ intervalMs, stateDir, clock, record, signal }) }
 }
+
+/** Samples for the verbose file. */
+function secondsPart({ stateDir }: Config, verbose: Recall, clock: Clock): Part {
+  const record = (sample: Sample): void => verbose.note('sample', sample)
+  const options = { intervalMs: 1_000, stateDir, clock, record, readings: readingsEachSecond }
+  return { name: 'seconds', run: signal => runSampler({ ...options, signal }) }
+}
+
+/** A dead link is found out by a ping that half a keepalive has not answered. */
+const detectionLimitMs = ({ connection }: Config): number => connection.keepaliveSeconds * 1_500
 
 function wiringOf(
   { connection }: Config,

@@ -39,6 +39,11 @@ export interface Pipeline {
   /** Anything else that is worth a record. Resolves when it is as durable as its type demands. */
   record(type: RecordType, data: Readonly<Record<string, unknown>>, level?: number): Promise<void>
   /**
+   * Writes down what was recorded elsewhere, with the stamps it got there, and counts in no episode. Resolves when the
+   * kernel has it.
+   */
+  recall(drafts: readonly Draft[]): Promise<void>
+  /**
    * Writes the newest counts of an open outage, where they have changed: verdicts are written when they change, and
    * attempts and waits count on in between. For a stop, and now and then.
    */
@@ -149,6 +154,10 @@ export function createPipeline({ ring, redactor, clock, synchronised, onEpisode 
     },
 
     record: (type, data, level = levels.info) => write(type, level, null, null, data),
+
+    async recall(drafts) {
+      await Promise.all(drafts.map(draft => ring.append(redactor.json(draft), 'kernel')))
+    },
 
     async writeCounts(conn) {
       const connection = followed.get(conn)

@@ -24,6 +24,7 @@ const wrapped: readonly { module: string; at: readonly string[] }[] = [
   { module: 'azure-iot-device-mqtt', at: ['transports/mqtt.ts'] },
   { module: 'azure-iot-mqtt-base', at: ['transports/mqtt.ts'] },
   { module: 'mqtt', at: ['transports/mqtt.ts'] },
+  { module: 'debug', at: ['transports/sdk-debug.ts'] },
 ]
 
 type Import = { file: string; target: string; typeOnly: boolean }

@@ -10,7 +10,7 @@ import mqtt from 'mqtt'
 import { flatten } from './failure.js'
 import { type SocketEnd, type SocketTap, tapSocket } from './socket-tap.js'
 import type { MethodAnswer, MethodRequest, Tap, TapFactory, TapListener, Wiring } from './transport.js'
-import type { OurReason, WireEvent } from './wire-event.js'
+import type { OurReason, PacketHeader, WireEvent } from './wire-event.js'
 
 /** MQTT 3.1.1, table 3.1, in our words. */
 const connackReasons: Readonly<Record<number, string>> = {
@@ -110,6 +110,8 @@ function startAttempt(
   const tell = ({ type, ...rest }: DistributiveOmit<WireEvent, 'monoMs' | 'protocol' | 'attempt'>): void =>
     // Who and when first, because people read these lines with grep.
     listener.event({ type, monoMs: clock.now().monoMs, protocol: 'mqtt', attempt, ...rest } as WireEvent)
+  const tellHeader = (type: PacketHeader['type'], header: Header): void =>
+    listener.packet?.({ type, monoMs: clock.now().monoMs, protocol: 'mqtt', attempt, ...header })
   const round = (ms: number): number => Math.round(ms * 1e3) / 1e3
 
   const finish = (): boolean => {
@@ -173,6 +175,9 @@ function startAttempt(
     connectTimeout: timeoutsMs.dns + timeoutsMs.tcp + timeoutsMs.tls + timeoutsMs.accept + sdkLimitMarginMs,
   })
 
+  // Sent while the client was made, into a stream that waits for TLS.
+  tellHeader('packetSent', { packet: 'connect', keepalive: wiring.keepaliveSeconds, clean: options.clean ?? true })
+
   client.on('error', error => {
     // What has a code came from the socket or a CONNACK and has been told; the rest is mqtt.js's parser.
     if (over || 'code' in error) return
@@ -181,6 +186,7 @@ function startAttempt(
   })
 
   client.on('packetsend', packet => {
+    tellHeader('packetSent', headerOf(packet))
     switch (packet.cmd) {
       case 'publish':
         firstPublishMs ??= clock.now().bootMs
@@ -205,6 +211,7 @@ function startAttempt(
   })
 
   client.on('packetreceive', packet => {
+    tellHeader('packetReceived', headerOf(packet))
     if (over) return
     switch (packet.cmd) {
       case 'connack': {
@@ -267,6 +274,36 @@ function rememberToken({ secrets }: Wiring, { password }: mqtt.IClientOptions): 
   if (!signature) return
   secrets.add('signature', signature)
   secrets.add('signature', decodeURIComponent(signature))
+}
+
+/** A topic may carry the properties of a message, and they are as long as an application likes. */
+const topicMax = 256
+
+const shortTopic = (topic: string): string => (topic.length > topicMax ? `${topic.slice(0, topicMax)}...` : topic)
+
+type Header = Omit<PacketHeader, 'type' | 'monoMs' | 'protocol' | 'attempt'>
+
+/** Chosen field by field: what is not named here, such as the password of a CONNECT, is not told. */
+function headerOf(packet: mqtt.Packet): Header {
+  const { cmd } = packet
+  // mqtt.js numbers packets that need no number with 0.
+  const numbered = packet.messageId ? { packet: cmd, messageId: packet.messageId } : { packet: cmd }
+  switch (packet.cmd) {
+    case 'connack':
+      return { packet: cmd, returnCode: packet.returnCode ?? 0, sessionPresent: packet.sessionPresent }
+    case 'publish': {
+      const { qos, dup, retain, topic, payload } = packet
+      return { ...numbered, qos, dup, retain, topic: shortTopic(topic), payloadBytes: Buffer.byteLength(payload ?? '') }
+    }
+    case 'subscribe':
+      return { ...numbered, topics: packet.subscriptions.map(({ topic }) => shortTopic(topic)) }
+    case 'unsubscribe':
+      return { ...numbered, topics: packet.unsubscriptions.map(shortTopic) }
+    case 'suback':
+      return { ...numbered, granted: packet.granted.map(Number) }
+    default:
+      return numbered
+  }
 }
 
 function readMethod(topic: string, payload: Buffer): MethodRequest | null {

@@ -9,7 +9,7 @@ import { after, type Backoff, type BackoffLimits, initialBackoff, nextDelay, typ
 import type { Credential, SdkClient } from './credentials.js'
 import { flatten } from './failure.js'
 import type { MethodAnswer, MethodRequest, Tap, TapFactory, Wiring } from './transport.js'
-import type { ClosedEvent, OurReason, Protocol, WireEvent } from './wire-event.js'
+import type { ClosedEvent, OurReason, PacketHeader, Protocol, WireEvent } from './wire-event.js'
 
 export type Supervision = Readonly<{
   credential: Credential
@@ -22,6 +22,8 @@ export type Supervision = Readonly<{
   /** The last incarnation of earlier runs; numbers are never reused. */
   lastIncarnation: number
   onEvent(event: WireEvent, incarnation: number): void
+  /** Told of each packet; it must not throw and must not block. */
+  onPacket?(header: PacketHeader, incarnation: number): void
   /** Answers a direct method. What it throws becomes a 500: every request gets an answer. */
   onMethod(request: MethodRequest): Promise<MethodAnswer>
   /** How long a subscription to methods may be missing or refused before the incarnation is thrown away. Default: 30 s. */
@@ -110,6 +112,7 @@ class Incarnation {
   ) {
     this.#tap = supervision.tap(supervision.wiring, {
       event: event => this.#onEvent(event),
+      packet: header => supervision.onPacket?.(header, incarnation),
       method: request => void this.#onMethod(request),
       nextAttempt: () => {
         this.#lastAttempt = nextAttempt()

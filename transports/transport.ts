@@ -4,7 +4,7 @@ import type { SdkTransport } from './credentials.js'
 import type { Secrets } from './secrets.js'
 import type { Lookup } from './socket-tap.js'
 import type { Trust } from './trust.js'
-import type { OurReason, WireEvent } from './wire-event.js'
+import type { OurReason, PacketHeader, WireEvent } from './wire-event.js'
 
 export type StepTimeoutsMs = Readonly<{ dns: number; tcp: number; tls: number; accept: number }>
 
@@ -42,6 +42,8 @@ export interface Tap {
 
 export type TapListener = Readonly<{
   event(event: WireEvent): void
+  /** Each packet, before what came of it is told. */
+  packet?(header: PacketHeader): void
   method(request: MethodRequest): void
   /** Numbers the attempts of the connection, over all incarnations. */
   nextAttempt(): number

@@ -106,3 +106,27 @@ export type ClosedEvent = At & Closed
 
 /** Told as it happens. A listener must not throw and must not block. */
 export type WireListener = (event: WireEvent) => void
+
+/**
+ * One packet as its header has it: never its payload, user name or password. There are too many of them for the ring, so
+ * they are told beside the events, to whom it may concern.
+ */
+export type PacketHeader = At &
+  Readonly<{
+    type: 'packetSent' | 'packetReceived'
+    /** As the protocol calls it: `publish`, `pingreq`. */
+    packet: string
+    messageId?: number
+    qos?: number
+    dup?: boolean
+    retain?: boolean
+    /** Of the topic only the first 256 characters. */
+    topic?: string
+    payloadBytes?: number
+    topics?: readonly string[]
+    granted?: readonly number[]
+    returnCode?: number
+    sessionPresent?: boolean
+    keepalive?: number
+    clean?: boolean
+  }>

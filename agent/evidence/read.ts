@@ -2,7 +2,7 @@
 import { followRing, lastRecords, newestOpening, type ReadOptions, readRing } from '../ring/read.js'
 import type { RingItem } from '../ring/ring.js'
 import type { Episode } from './episode.js'
-import { type InferredGap, type LogRecord, type RecordType, recordTypes, type Stamp } from './record.js'
+import { type InferredGap, type LogRecord, levels, type RecordType, recordTypes, type Stamp } from './record.js'
 
 export type RecordFilter = Readonly<{
   /** Wall time in ms since 1970, both included. */
@@ -149,7 +149,8 @@ async function memoryOf(
   for await (const record of records) {
     if (!('seq' in record)) continue
     // What a ring writes of itself while it is opened belongs to the run that opens it.
-    if (record.type !== 'gap') lastRecord = record
+    // And what was written down later than it happened does not tell when the run was last alive.
+    if (record.type !== 'gap' && record.level > levels.trace) lastRecord = record
     nextInc = Math.max(nextInc, (record.inc ?? 0) + 1)
     if (record.type === 'start') {
       startedAt = record.at

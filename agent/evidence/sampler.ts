@@ -2,7 +2,7 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Clock } from '../../transports/clock.js'
-import { eventLoopResolutionMs } from './samples/event-loop.js'
+import { eventLoop as eventLoopReading, eventLoopResolutionMs } from './samples/event-loop.js'
 import type { Reading, ReadingContext } from './samples/reading.js'
 import { readings as allReadings } from './samples/readings.js'
 
@@ -37,7 +37,8 @@ export async function runSampler(options: SamplerOptions): Promise<void> {
   const context = { stateDir, clock, procRoot, sysRoot, etcRoot, runRoot, eventLoop }
   const busy = new Set<Reading>()
 
-  eventLoop.enable()
+  // The measuring wakes the process 50 times a second.
+  if (readings.some(({ name }) => name === eventLoopReading.name)) eventLoop.enable()
   try {
     let dueMs = performance.now()
     while (!signal.aborted) {

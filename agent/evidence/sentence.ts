@@ -120,6 +120,8 @@ const wireTellers: ReadonlyMap<string, Tell> = new Map<string, Tell>([
   ],
   ['pingSent', () => 'ping sent'],
   ['pongReceived', ({ rttMs }) => `pong received after ${lasting(rttMs)}`],
+  ['packetSent', data => say`sent ${packet(data)}`],
+  ['packetReceived', data => say`received ${packet(data)}`],
   ['bytes', ({ read, written }) => say`${read} bytes read, ${written} written`],
   [
     'retryScheduled',
@@ -130,6 +132,11 @@ const wireTellers: ReadonlyMap<string, Tell> = new Map<string, Tell>([
   ['sdkError', ({ during, error }) => say`the SDK said during ${during}: ${failure(inner(error))}`],
   ['closed', data => `closed ${closing(data)}`],
 ])
+
+/** Its name, and whatever else its header has. */
+function packet({ packet, type, monoMs, protocol, attempt, ...header }: Data): string {
+  return listed([packet, ...Object.entries(header).map(([name, value]) => say`${name} ${value}`)])
+}
 
 function closing({ by, how, stage, reason, error, silentMs }: Data): string {
   const why = typeof reason === 'string' ? `, ${reason}` : ''

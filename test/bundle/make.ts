@@ -139,6 +139,15 @@ t.test('a name is made of characters that every file system takes', async t => {
   )
 })
 
+t.test('what was written down later than it happened is in it, and does not change what it covers', async t => {
+  const recalled: Line = { atS: 5, type: 'log', level: 10, conn: null, data: { msg: 'verbose' } }
+  const options = await prepare(t, [...story, recalled])
+  const { manifest } = await makeBundle(options)
+  t.strictSame(manifest.covered, { from: '2026-11-22T10:00:00.000Z', to: '2026-11-22T10:00:40.000Z' })
+  const text = (await entriesOf(options.file)).get('records.ndjson')?.toString() ?? ''
+  t.match(text.trimEnd().split('\n').at(-1), /"msg":"verbose"/)
+})
+
 t.test('an empty ring and a missing one give a bundle that says so', async t => {
   const options = await prepare(t, [])
   const { manifest } = await makeBundle(options)

@@ -250,6 +250,12 @@ t.test('a run that said goodbye is told from the one that came after it', async 
   )
 })
 
+t.test('what was written down later than it happened does not say when the run was last alive', async t => {
+  const dir = t.testdir()
+  await write(dir, [draft(0, { type: 'start' }), draft(200), draft(30, { level: 10 }), draft(40, { level: 10 })])
+  t.strictSame((await readMemory(dir)).lastRecord?.at, at(200))
+})
+
 t.test('an episode that was closed in writing, or forgotten for a newer one, is not open', async t => {
   const dir = t.testdir()
   await write(dir, [

@@ -14,7 +14,7 @@ import { parseBytes } from '../../agent/evidence/samples/memory.js'
 import { parseThrottled } from '../../agent/evidence/samples/power.js'
 import { parsePressure } from '../../agent/evidence/samples/pressure.js'
 import type { ReadingContext } from '../../agent/evidence/samples/reading.js'
-import { readings } from '../../agent/evidence/samples/readings.js'
+import { readings, readingsEachSecond } from '../../agent/evidence/samples/readings.js'
 import { parseResolvers } from '../../agent/evidence/samples/resolvers.js'
 import { parseRoutes4, parseRoutes6 } from '../../agent/evidence/samples/routes.js'
 import { parseCelsius } from '../../agent/evidence/samples/temperature.js'
@@ -289,6 +289,24 @@ t.test('an interface may bear the name of a part of JavaScript', async t => {
   const root = t.testdir({ proc: { net: { dev: ['__proto__', 'constructor', 'toString'].map(line).join('') } } })
   const { interfaces } = await readAll(root)
   t.strictSame(Object.keys((interfaces as { byName: object }).byName), ['__proto__', 'constructor', 'toString'])
+})
+
+t.test('a sample of each second has what went through, and leaves out what never moved a packet', async t => {
+  const root = t.testdir({ ...pi, state: {} })
+  const context = contextOf(root)
+  t.strictSame(
+    readingsEachSecond.map(({ name }) => name),
+    ['interfaces', 'routes', 'memory', 'load'],
+  )
+  const [every] = await Promise.all(readingsEachSecond.map(({ read }) => read(context)))
+  const { interfaces } = (await readAll(root)) as { interfaces: { byName: Record<string, Record<string, unknown>> } }
+  const expected = Object.entries(interfaces.byName).flatMap(([name, state]) => {
+    const { operstate, carrier, carrierChanges, addresses, ...rest } = state
+    return rest.rxPackets === 0 && rest.txPackets === 0 ? [] : [[name, rest] as const]
+  })
+  t.ok(expected.length > 0 && expected.length < Object.keys(interfaces.byName).length, 'some of each kind')
+  t.strictSame(every, { byName: Object.fromEntries(expected), omitted: 0 })
+  t.equal(await readingsEachSecond[0]?.read(contextOf(t.testdir({}))), null, 'where there is no such file')
 })
 
 t.test('of a gateway full of containers the first sixteen interfaces are shown and the rest counted', async t => {

@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { sharedMemoryDir } from '../../agent/recall/place.js'
 import type { Hub } from '../hub/hub.js'
 
 const main = resolve('dist/agent/cli/main.js')
@@ -44,9 +45,13 @@ export class Gateway implements AsyncDisposable {
     return gateway
   }
 
-  /** Starts `hubrec run`; the caller ends it, or `Symbol.asyncDispose` does. */
-  start(env: Readonly<Record<string, string>> = {}): ChildProcess {
-    const child = this.#spawn(['run', '--config', this.configFile], env)
+  /**
+   * Starts `hubrec run`; the caller ends it, or `Symbol.asyncDispose` does.
+   *
+   * @param stderr a file descriptor, in place of a pipe to this process
+   */
+  start(env: Readonly<Record<string, string>> = {}, stderr: number | 'pipe' = 'pipe'): ChildProcess {
+    const child = this.#spawn(['run', '--config', this.configFile], env, stderr)
     child.stdout?.on('data', this.#keep)
     child.stderr?.on('data', this.#keep)
     return child
@@ -96,6 +101,7 @@ export class Gateway implements AsyncDisposable {
         if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
       }),
     )
+    await rm(await sharedMemoryDir(this.stateDir), { recursive: true, force: true })
     await rm(this.dir, { recursive: true, force: true })
   }
 
@@ -103,14 +109,18 @@ export class Gateway implements AsyncDisposable {
     this.output += String(text)
   }
 
-  #spawn(args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
+  #spawn(
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    stderr: number | 'pipe' = 'pipe',
+  ): ChildProcess {
     const child = spawn(process.execPath, [main, ...args], {
       // The test runner's own options would cost each start six times its time.
       env: { ...process.env, NODE_OPTIONS: undefined, ...this.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', stderr],
     })
-    child.stdout.setEncoding('utf8')
-    child.stderr.setEncoding('utf8')
+    child.stdout?.setEncoding('utf8')
+    child.stderr?.setEncoding('utf8')
     this.#children.add(child)
     child.once('exit', () => this.#children.delete(child))
     return child

@@ -7,13 +7,14 @@ import { tapMqtt } from '../../transports/mqtt.js'
 import { createSecrets } from '../../transports/secrets.js'
 import type { MethodRequest, StepTimeoutsMs, Tap } from '../../transports/transport.js'
 import { createTrust } from '../../transports/trust.js'
-import type { WireEvent } from '../../transports/wire-event.js'
+import type { PacketHeader, WireEvent } from '../../transports/wire-event.js'
 
 export interface TappedClient {
   readonly client: SdkClient
   readonly tap: Tap
   readonly told: readonly WireEvent[]
   readonly requests: readonly MethodRequest[]
+  readonly packets: readonly PacketHeader[]
   /** The first event of this type, past or to come. */
   next<T extends WireEvent['type']>(type: T): Promise<Extract<WireEvent, { type: T }>>
   /** Resolves when so many method requests have come. */
@@ -37,6 +38,7 @@ export function tapClient(options: TappedClientOptions): TappedClient {
   const credential = parseConnectionString(options.connectionString, 'the test', secrets)
   const told: WireEvent[] = []
   const requests: MethodRequest[] = []
+  const packets: PacketHeader[] = []
   const bell = new EventEmitter().setMaxListeners(0)
   let attempts = 0
   const tap = tapMqtt(
@@ -55,6 +57,9 @@ export function tapClient(options: TappedClientOptions): TappedClient {
       event: event => {
         told.push(event)
         bell.emit('news')
+      },
+      packet: header => {
+        packets.push(header)
       },
       method: request => {
         requests.push(request)
@@ -83,6 +88,7 @@ export function tapClient(options: TappedClientOptions): TappedClient {
     tap,
     told,
     requests,
+    packets,
     next: <T extends WireEvent['type']>(type: T) =>
       until(type, () => told.find((event): event is Extract<WireEvent, { type: T }> => event.type === type)),
     requested: async count => {

@@ -282,6 +282,60 @@ t.test('method requests come through as they were on the wire, whatever their to
   tapped.tap.abandon('abandoned')
 })
 
+t.test('of each packet the header is told, and never a payload, a user name or a password', async t => {
+  const { deviceId } = await freshDevice()
+  const tapped = await openClient(deviceId, { keepaliveSeconds: 3 })
+  tapped.tap.enableMethods()
+  await tapped.next('subscribed')
+  const payload = { note: 'the payload of a request' }
+  const answered = hub.invokeMethod({ deviceId }, { methodName: 'ping', payload })
+  await tapped.requested(1)
+  await tapped.tap.answer(tapped.requests[0]!.requestId, { status: 200, payload: 'the payload of an answer' })
+  await answered
+  await tapped.next('pongReceived')
+  await tapped.client.sendEvent(new common.Message('x'.repeat(1_000)))
+  await tapped.client.close()
+
+  const [sent, received] = (['packetSent', 'packetReceived'] as const).map(wanted =>
+    tapped.packets
+      .filter(({ type }) => type === wanted)
+      .map(({ type, monoMs, protocol, attempt, ...header }) => {
+        t.match({ monoMs, protocol, attempt }, { monoMs: Number, protocol: 'mqtt', attempt: 1 })
+        // Both are numbered at random.
+        return { ...header, ...(header.messageId === undefined ? {} : { messageId: 'numbered' }) }
+      }),
+  )
+  const methods = '$iothub/methods/POST/#'
+  const plain = { qos: 0, dup: false, retain: false }
+  t.strictSame(sent, [
+    { packet: 'connect', keepalive: 3, clean: false },
+    { packet: 'subscribe', messageId: 'numbered', topics: [methods] },
+    { packet: 'publish', ...plain, topic: '$iothub/methods/res/200/?$rid=1', payloadBytes: 26 },
+    { packet: 'pingreq' },
+    {
+      packet: 'publish',
+      messageId: 'numbered',
+      ...plain,
+      qos: 1,
+      topic: `devices/${deviceId}/messages/events/`,
+      payloadBytes: 1_000,
+    },
+    { packet: 'disconnect' },
+  ])
+  t.strictSame(received, [
+    { packet: 'connack', returnCode: 0, sessionPresent: false },
+    { packet: 'suback', messageId: 'numbered', granted: [0] },
+    {
+      packet: 'publish',
+      ...plain,
+      topic: '$iothub/methods/POST/ping/?$rid=1',
+      payloadBytes: Buffer.byteLength(JSON.stringify(payload)),
+    },
+    { packet: 'pingresp' },
+    { packet: 'puback', messageId: 'numbered' },
+  ])
+})
+
 t.test('once its fuse is blown, a client opens no connection, whatever the SDK is asked to do', async t => {
   const { deviceId, door } = await freshDevice()
   const { client, tap, told } = await openClient(deviceId)

@@ -33,7 +33,8 @@ const plantedRecord = ({ plantedSecret }: PartContext): object => ({
 })
 
 function remember(record: LogRecord | InferredGap, seen: Seen): void {
-  seen.covered = { from: seen.covered?.from ?? record.at, to: record.at }
+  // What was written down later than it happened stands behind records that are newer.
+  if (record.level > levels.trace) seen.covered = { from: seen.covered?.from ?? record.at, to: record.at }
   if (record.type === 'gap') {
     if (seen.gaps.length < gapsMax) seen.gaps.push(record)
     else seen.gapsLeftOut += 1

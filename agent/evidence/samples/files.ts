@@ -5,6 +5,9 @@ import { open, readdir } from 'node:fs/promises'
 /** The files we read are a page or two; a routing table may be longer, and its default route comes early. */
 const textBytesMax = 1 << 18
 
+/** Most are a page. A larger buffer for each, several times a second, costs more than the reading. */
+const firstBytes = 1 << 14
+
 /**
  * At most the first 256 KiB; `null` when the file is missing or does not want to be read, as `carrier` of an interface
  * that is down, or pressure on a kernel that was started without it.
@@ -14,13 +17,14 @@ export async function readText(path: string): Promise<string | null> {
     // O_NONBLOCK, so that a pipe in place of a file cannot hold one of Node's few file threads for ever.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
     try {
-      const buffer = Buffer.alloc(textBytesMax)
+      let buffer = Buffer.allocUnsafe(firstBytes)
       let length = 0
       // A file of /proc comes in pieces, whatever the size that is asked for.
       for (;;) {
-        const { bytesRead } = await file.read(buffer, length, textBytesMax - length)
+        const { bytesRead } = await file.read(buffer, length, buffer.length - length)
         length += bytesRead
         if (bytesRead === 0 || length === textBytesMax) return buffer.toString('utf8', 0, length)
+        if (length === buffer.length) buffer = Buffer.concat([buffer], 2 * length)
       }
     } finally {
       await file.close()

@@ -54,6 +54,27 @@ export const interfaces: Reading = {
   },
 }
 
+/**
+ * Of the same, what two files tell of all interfaces together, for samples that come every second. One that never moved a
+ * packet is left out.
+ */
+export const traffic: Reading = {
+  name: 'interfaces',
+  async read({ procRoot }) {
+    const [devices, wireless] = await Promise.all([
+      readText(join(procRoot, 'net/dev')),
+      readText(join(procRoot, 'net/wireless')),
+    ])
+    if (devices === null) return null
+    const radios = parseWireless(wireless ?? '')
+    const all = [...parseDevices(devices)].filter(([, { rxPackets, txPackets }]) => rxPackets + txPackets > 0)
+    const shown = all
+      .slice(0, interfacesMax)
+      .map(([name, counters]) => [name, { wireless: radios.get(name) ?? null, ...counters }] as const)
+    return { byName: Object.fromEntries(shown), omitted: Math.max(0, all.length - interfacesMax) }
+  },
+}
+
 /** /proc/net/dev. */
 export function parseDevices(text: string): Map<string, Counters> {
   return new Map(

@@ -2,7 +2,7 @@
 import { clock } from './clock.js'
 import { disk } from './disk.js'
 import { eventLoop } from './event-loop.js'
-import { interfaces } from './interfaces.js'
+import { interfaces, traffic } from './interfaces.js'
 import { load } from './load.js'
 import { memory } from './memory.js'
 import { power } from './power.js'
@@ -25,3 +25,6 @@ export const readings: readonly Reading[] = [
   eventLoop,
   clock,
 ]
+
+/** What may be asked every second: eight small files, and what changes when a link or a process dies. */
+export const readingsEachSecond: readonly Reading[] = [traffic, routes, memory, load]
