@@ -26,7 +26,7 @@ export function machineOf(dir: string): Machine {
 
 function fileSystemOf(dir: string): string {
   try {
-    return execFileSync('stat', ['--file-system', '--format=%T', dir], { encoding: 'utf8' }).trim()
+    return execFileSync('findmnt', ['--noheadings', '--output', 'FSTYPE', '--target', dir], { encoding: 'utf8' }).trim()
   } catch {
     return 'unknown'
   }
