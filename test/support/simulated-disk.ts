@@ -70,6 +70,8 @@ export class SimulatedDisk implements Disk {
   onCall: ((call: Call) => Fault | null) | null = null
   /** Every change ends in EROFS, as on a file system that has seen an error. */
   readOnly = false
+  /** How many syncs have failed, each of which may have dropped what it should have written. */
+  syncFailures = 0
   /** What others have taken of it. */
   othersBytes = 0
   /** What is left, once a fault has crashed the machine. */
@@ -106,6 +108,10 @@ export class SimulatedDisk implements Disk {
     return this.#pending > 0
   }
 
+  get isDead(): boolean {
+    return this.#isDead
+  }
+
   get freeBytes(): number {
     return Math.max(0, this.#totalBytes - this.othersBytes - this.#takenBytes())
   }
@@ -119,12 +125,9 @@ export class SimulatedDisk implements Disk {
     return left
   }
 
-  /** Another disk with the same content, everything of it on the device. */
+  /** Another disk that nobody has used yet, with the same on it and the same of that not on the device. */
   copy(random: Random): SimulatedDisk {
-    const copy = new SimulatedDisk({ random, totalBytes: this.#totalBytes, filesMax: this.#filesMax })
-    copy.othersBytes = this.othersBytes
-    copy.#root = this.#root.asOnDevice()
-    return copy
+    return this.#next(this.#root.copy(), random)
   }
 
   files(path: string): ListedFile[] {
@@ -142,6 +145,11 @@ export class SimulatedDisk implements Disk {
   /** The most that was ever in a directory. */
   peakBytesIn(path: string): number {
     return this.#peakBytes.get(path) ?? this.bytesIn(path)
+  }
+
+  /** From here on the most that was there counts from what is there now. */
+  forgetPeak(): void {
+    this.#peakBytes.clear()
   }
 
   contentOf(path: string): Buffer {
@@ -281,7 +289,10 @@ export class SimulatedDisk implements Disk {
             if (file.isDirty) this.#refuseToChange()
             file.settle(unsynced)
           },
-          () => file.drop(unsynced, this.#random),
+          () => {
+            this.syncFailures++
+            file.drop(unsynced, this.#random)
+          },
         )
       },
       stat: () => act('stat', () => ({ bytes: file.size, links: file.links })),
@@ -342,8 +353,8 @@ export class SimulatedDisk implements Disk {
     return this.#random() < 0.5 ? Promise.resolve() : new Promise(resolve => setImmediate(resolve))
   }
 
-  #next(root: Directory): SimulatedDisk {
-    const next = new SimulatedDisk({ random: this.#random, totalBytes: this.#totalBytes, filesMax: this.#filesMax })
+  #next(root: Directory, random = this.#random): SimulatedDisk {
+    const next = new SimulatedDisk({ random, totalBytes: this.#totalBytes, filesMax: this.#filesMax })
     next.readOnly = this.readOnly
     next.othersBytes = this.othersBytes
     next.#root = root
@@ -458,33 +469,38 @@ class Directory {
     return this
   }
 
-  asOnDevice(): Directory {
-    return made(this.entries, node => (node instanceof File ? new File(Buffer.from(node.bytes)) : node.asOnDevice()))
+  copy(): Directory {
+    const copies = new Map<Node, Node>()
+    const copyOf = (node: Node): Node => {
+      const copy = copies.get(node) ?? node.copy()
+      copies.set(node, copy)
+      return copy
+    }
+    const copy = new Directory()
+    for (const [name, node] of this.entries) copy.entries.set(name, copyOf(node))
+    for (const [name, node] of this.onDevice) copy.onDevice.set(name, copyOf(node))
+    copy.#unsynced = this.#unsynced.map(change => ({ ...change, file: copyOf(change.file) as File }))
+    copy.changes = this.changes
+    return copy
   }
 
   afterPowerCut(random: Random): Directory {
     const left = new Map(this.onDevice)
     const kept = Math.floor(random() * (this.#unsynced.length + 1))
     for (const change of this.#unsynced.slice(0, kept)) apply(change, left)
-    return made(left, node =>
-      node instanceof File ? new File(node.afterPowerCut(random)) : node.afterPowerCut(random),
-    )
+    const directory = new Directory()
+    for (const [name, node] of left) {
+      const there = node instanceof File ? new File(node.afterPowerCut(random)) : node.afterPowerCut(random)
+      directory.entries.set(name, there)
+      directory.onDevice.set(name, there)
+    }
+    return directory
   }
 }
 
 function apply({ unlink, link, file }: Change, entries: Map<string, Node>): void {
   if (unlink !== null) entries.delete(unlink)
   if (link !== null) entries.set(link, file)
-}
-
-function made(entries: Map<string, Node>, copied: (node: Node) => Node): Directory {
-  const directory = new Directory()
-  for (const [name, node] of entries) {
-    const copy = copied(node)
-    directory.entries.set(name, copy)
-    directory.onDevice.set(name, copy)
-  }
-  return directory
 }
 
 /** What a sync has to write: the sectors as they were when it was called. */
@@ -501,7 +517,7 @@ class File {
   #size: number
   #onDevice: Buffer
   /** Sectors that were changed and not synced, each with the number of its last change. */
-  readonly #dirty = new Map<number, number>()
+  #dirty = new Map<number, number>()
   #version = 0
   #settledVersion = 0
 
@@ -509,6 +525,16 @@ class File {
     this.#room = bytes
     this.#size = bytes.length
     this.#onDevice = Buffer.from(bytes)
+  }
+
+  copy(): File {
+    const copy = new File(Buffer.from(this.bytes))
+    copy.links = this.links
+    copy.#onDevice = this.#onDevice
+    copy.#dirty = new Map(this.#dirty)
+    copy.#version = this.#version
+    copy.#settledVersion = this.#settledVersion
+    return copy
   }
 
   get size(): number {
