@@ -108,3 +108,46 @@ export function codeOf(error: unknown): string {
   if (typeof error !== 'object' || error === null || !('code' in error)) return ''
   return typeof error.code === 'string' ? error.code : ''
 }
+
+/** @returns what there is of the part: less at the end of the file */
+export async function readPart(file: DiskFile, position: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(length)
+  let filled = 0
+  while (filled < length) {
+    const read = await file.read(bytes, filled, length - filled, position + filled)
+    if (read === 0) break
+    filled += read
+  }
+  return bytes.subarray(0, filled)
+}
+
+export async function writeWhole(file: DiskFile, bytes: Uint8Array, length: number, position: number): Promise<void> {
+  const { failure } = await writeAsMuch(file, bytes, length, position)
+  if (failure !== null) throw failure
+}
+
+/** A disk that takes only a part says why at the next try. */
+export async function writeAsMuch(
+  file: DiskFile,
+  bytes: Uint8Array,
+  length: number,
+  position: number,
+): Promise<{ written: number; failure: unknown }> {
+  let written = 0
+  while (written < length) {
+    try {
+      const more = await file.write(bytes, written, length - written, position + written)
+      if (more === 0) throw ioError('nothing was written')
+      written += more
+    } catch (failure) {
+      return { written, failure }
+    }
+  }
+  return { written, failure: null }
+}
+
+/** As a disk would say it, where it is the ring that notices. */
+export const ioError = (message: string): Error => Object.assign(new Error(message), { code: 'EIO' })
+
+/** For what fails after a failure that is on its way to be dealt with: it has no more to say. */
+export const toldAlready = (): void => undefined

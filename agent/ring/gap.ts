@@ -16,8 +16,8 @@ export function gapJson(stamp: RingStamp, { reason, count, fromSeq, toSeq }: Los
 
 const mark = Buffer.from('"type":"gap"')
 
-/** What a gap record of the ring's own says about numbers. */
-export type Gap = Span & Readonly<{ reason: 'overflow' | 'damage' }>
+/** What a gap record of the ring's own says about numbers, and how many of them were records that are gone. */
+export type Gap = Span & Readonly<{ reason: 'overflow' | 'damage'; count: number }>
 
 /** @returns `null` for a record that is no gap, or one of records that had no numbers */
 export function readGap(json: Buffer): Gap | null {
@@ -25,17 +25,17 @@ export function readGap(json: Buffer): Gap | null {
   if (!json.includes(mark)) return null
   const record = parse(json.toString())
   if (!isObject(record) || record.type !== 'gap' || !isObject(record.data)) return null
-  const { reason, fromSeq, toSeq } = record.data
+  const { reason, count, fromSeq, toSeq } = record.data
   if (reason !== 'overflow' && reason !== 'damage') return null
-  if (!Number.isSafeInteger(fromSeq) || !Number.isSafeInteger(toSeq)) return null
-  return { reason, fromSeq: Number(fromSeq), toSeq: Number(toSeq) }
+  if (![count, fromSeq, toSeq].every(Number.isSafeInteger)) return null
+  return { reason, count: Number(count), fromSeq: Number(fromSeq), toSeq: Number(toSeq) }
 }
 
 /**
  * The numbers of which nobody needs to be told any more once this gap record is there. The oldest go first, so a gap by
  * overflow speaks for all before it too: the records that said so for those may have gone the same way.
  */
-export const explained = ({ reason, fromSeq, toSeq }: Gap): Span =>
+export const explained = ({ reason, fromSeq, toSeq }: Pick<Gap, 'reason' | 'fromSeq' | 'toSeq'>): Span =>
   reason === 'overflow' ? { fromSeq: 1, toSeq } : { fromSeq, toSeq }
 
 /** What is left of a span when the given ones are taken out, in ascending order. */
@@ -55,6 +55,10 @@ export function without(span: Span, spans: readonly Span[]): Span[] {
 /** How many numbers the spans hold; they must not overlap. */
 export const sizeOf = (spans: readonly Span[]): number =>
   spans.reduce((sum, { fromSeq, toSeq }) => sum + toSeq - fromSeq + 1, 0)
+
+/** What is left to be said of numbers whose records are damaged. */
+export const damageOf = (span: Span, said: readonly Span[]): Loss[] =>
+  without(span, said).map(({ fromSeq, toSeq }) => ({ reason: 'damage', count: toSeq - fromSeq + 1, fromSeq, toSeq }))
 
 function parse(text: string): unknown {
   try {

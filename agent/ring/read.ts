@@ -8,9 +8,10 @@ import { watch } from 'node:fs'
 import { join } from 'node:path'
 import { AgentError } from '../errors.js'
 import { codeOf, type Disk, realDisk } from './disk.js'
-import { explained, readGap, type Span, without } from './gap.js'
+import { explained, type Gap, readGap, type Span, without } from './gap.js'
+import { indexIn, type WantsMember } from './members.js'
 import type { RingItem } from './ring.js'
-import { type Scanned, scanSegment } from './scan.js'
+import { type Scanned, type ScanOptions, scanSegment } from './scan.js'
 import { readName, type SegmentName, segmentOrder } from './segment.js'
 
 export type ReadOptions = Readonly<{
@@ -35,7 +36,7 @@ export type ReadOptions = Readonly<{
  */
 export async function* readRing(dir: string, options: ReadOptions = {}): AsyncGenerator<RingItem> {
   const { fromSeq = 1, signal, disk = realDisk } = options
-  const walk = new Walk(dir, disk, fromSeq)
+  const walk = new Walk(dir, disk, fromSeq, options)
   for await (const items of walk.toTheEnd()) {
     signal?.throwIfAborted()
     yield* items
@@ -57,7 +58,7 @@ export async function* followRing(dir: string, options: ReadOptions = {}): Async
   const changes = new Changes(dir, signal)
   try {
     const fromSeq = options.fromSeq ?? ((await lastRecords(dir, 1, disk))[0]?.seq ?? 0) + 1
-    const walk = new Walk(dir, disk, fromSeq)
+    const walk = new Walk(dir, disk, fromSeq, options)
     while (!signal?.aborted) {
       const change = changes.next()
       for await (const items of walk.toTheEnd()) {
@@ -78,25 +79,47 @@ export async function lastRecords(dir: string, count: number, disk: Disk = realD
   const segments = await listSegments(disk, dir)
   let newest: NumberedRecord[] = []
   for (const segment of segments.reverse()) {
-    if (newest.length >= count) break
+    const lacking = count - newest.length
+    if (lacking <= 0) break
     const before = newest[0]?.seq ?? Number.POSITIVE_INFINITY
-    let inSegment: NumberedRecord[] = []
-    for await (const items of scanned(disk, dir, segment)) {
-      for (const item of items) {
-        if (item.kind !== 'line' || item.seq >= before || item.seq <= (inSegment.at(-1)?.seq ?? 0)) continue
-        inSegment.push({ seq: item.seq, json: item.json.toString() })
-      }
-      if (inSegment.length > 2 * count) inSegment = inSegment.slice(-count)
+    const inSegment: NumberedRecord[] = []
+    for (const { seq, json } of await lastIn(disk, dir, segment, lacking)) {
+      if (seq >= before || seq <= (inSegment.at(-1)?.seq ?? 0)) continue
+      inSegment.push({ seq, json: json.toString() })
     }
     newest = [...inSegment, ...newest].slice(-count)
   }
   return newest
 }
 
+type Line = Extract<Scanned, { kind: 'line' }>
+
+/** At least as many of a segment's last lines, where it has them; of a sealed one only the members that hold them are read. */
+async function lastIn(disk: Disk, dir: string, segment: SegmentName, count: number): Promise<Line[]> {
+  const index = segment.sealed ? await indexIn(disk, join(dir, segment.name)).catch(asNothing) : null
+  let fromSeq = 0
+  for (let held = 0, at = (index?.members.length ?? 0) - 1; index && at >= 0 && held < count; at--) {
+    held += index.members[at]!.records
+    fromSeq = index.members[at]!.firstSeq
+  }
+  let lines: Line[] = []
+  for await (const items of scanned(disk, dir, segment, { wants: member => member.lastSeq >= fromSeq })) {
+    for (const item of items) if (item.kind === 'line') lines.push(item)
+    if (lines.length > 4 * count) lines = lines.slice(-count)
+  }
+  return lines.slice(-count)
+}
+
+/** What cannot be read is told of where it is read as a whole. */
+function asNothing(error: unknown): null {
+  if (codeOf(error) === '') throw error
+  return null
+}
+
 /** @throws AgentError `RING_UNREADABLE` */
 export async function listSegments(disk: Disk, dir: string): Promise<SegmentName[]> {
   try {
-    const names = (await disk.list(dir)).map(({ name }) => readName(name))
+    const names = (await disk.names(dir)).map(readName)
     return names.filter(name => name.kind === 'segment').sort(segmentOrder)
   } catch (cause) {
     throw new AgentError('RING_UNREADABLE', `${dir} cannot be listed (${codeOf(cause)})`, [], { cause })
@@ -108,10 +131,10 @@ export async function* scanned(
   disk: Disk,
   dir: string,
   { name, sealed }: SegmentName,
-  from = 0,
+  options: ScanOptions = {},
 ): AsyncGenerator<readonly Scanned[]> {
   try {
-    yield* scanSegment(disk, join(dir, name), sealed, from)
+    yield* scanSegment(disk, join(dir, name), sealed, options)
   } catch (error) {
     if (codeOf(error) === '') throw error
     if (codeOf(error) !== 'ENOENT') yield [{ kind: 'bad', bytes: 0, lineEnds: 1, refusal: codeOf(error) }]
@@ -132,11 +155,19 @@ class Walk {
   /** Since the last sound line: how many records there may have been in what is no record. */
   #badLineEnds = 0
 
-  constructor(dir: string, disk: Disk, fromSeq: number) {
+  /** Whether what the index tells of a member leaves any reason to read it. */
+  readonly #wants: WantsMember
+
+  constructor(dir: string, disk: Disk, fromSeq: number, { sinceMs, untilMs, types }: ReadOptions) {
     this.#dir = dir
     this.#disk = disk
     this.#fromSeq = fromSeq
     this.#explanations = new Explanations(dir, disk)
+    this.#wants = member =>
+      member.lastSeq >= fromSeq &&
+      (sinceMs === undefined || member.maxAtMs === null || member.maxAtMs >= sinceMs) &&
+      (untilMs === undefined || member.minAtMs === null || member.minAtMs <= untilMs) &&
+      (types === undefined || member.types.some(type => types.includes(type)))
   }
 
   async *toTheEnd(): AsyncGenerator<readonly RingItem[]> {
@@ -180,10 +211,15 @@ class Walk {
 
   async *#readOn(segment: SegmentName): AsyncGenerator<readonly RingItem[]> {
     this.#badLineEnds = 0
-    for await (const items of scanned(this.#disk, this.#dir, segment, this.#offset)) {
+    const options = { from: this.#offset, wants: this.#wants }
+    for await (const items of scanned(this.#disk, this.#dir, segment, options)) {
       const found: RingItem[] = []
       for (const item of items) {
-        if (item.kind === 'bad') this.#badLineEnds += item.lineEnds
+        if (item.kind === 'skipped') this.#expected = Math.max(this.#expected, item.lastSeq + 1)
+        if (item.kind === 'bad') {
+          this.#badLineEnds += item.lineEnds
+          if (item.numbers) found.push(...(await this.#damaged(item.numbers, item.lineEnds, segment.name)))
+        }
         if (item.kind !== 'line') continue
         if (!segment.sealed) this.#offset = item.end
         this.#badLineEnds = 0
@@ -194,6 +230,24 @@ class Walk {
       }
       yield found
     }
+  }
+
+  /** Of what an index told of: also where so much else of the segment is gone that the numbers alone say nothing. */
+  async #damaged(span: Span, count: number, segment: string): Promise<RingItem[]> {
+    const { fromSeq, toSeq } = span
+    const before = fromSeq > this.#expected ? await this.#missing(fromSeq, segment) : []
+    this.#badLineEnds = 0
+    if (toSeq < this.#expected || toSeq < this.#fromSeq) return before
+    this.#expected = toSeq + 1
+    const isWhole = count === toSeq - fromSeq + 1
+    const left = isWhole ? await this.#explanations.lackingFor(span, 'damage') : [span]
+    return [
+      ...before,
+      ...left.map(({ fromSeq, toSeq }) => {
+        const size = isWhole ? toSeq - fromSeq + 1 : count
+        return { kind: 'gap', fromSeq, toSeq, count: size, segment } as const
+      }),
+    ]
   }
 
   async #missing(nextSeq: number, segment: string): Promise<RingItem[]> {
@@ -213,11 +267,14 @@ class Walk {
   }
 }
 
-/** The writer's gap records, searched only when something is missing: they stand after what they speak of. */
-export class Explanations {
+/**
+ * The writer's gap records, searched only when something is missing: they stand after what they speak of. Text segments are
+ * read for them; of sealed ones the index tells.
+ */
+class Explanations {
   readonly #dir: string
   readonly #disk: Disk
-  #spans: Span[] = []
+  #gaps: Gap[] = []
   #oldestSeq = 0
 
   constructor(dir: string, disk: Disk) {
@@ -225,27 +282,37 @@ export class Explanations {
     this.#disk = disk
   }
 
-  /** @returns what of the span no gap record speaks of */
-  async lackingFor(span: Span): Promise<Span[]> {
-    const known = without(span, this.#spans)
+  /** @returns what of the span no gap record speaks of, or none that speaks of damage */
+  async lackingFor(span: Span, reason?: 'damage'): Promise<Span[]> {
+    const lacking = () =>
+      without(span, this.#gaps.filter(gap => reason === undefined || gap.reason === reason).map(explained))
+    const known = lacking()
     if (known.length === 0) return []
     const segments = await listSegments(this.#disk, this.#dir)
     const oldestSeq = segments[0]?.firstSeq ?? 0
     // What speaks of an overflow comes with it; so as long as the oldest is the same there is nothing new.
     if (this.#oldestSeq === oldestSeq) return known
-    this.#spans = []
+    this.#gaps = []
     for (const segment of segments.reverse()) {
-      for await (const items of scanned(this.#disk, this.#dir, segment)) {
-        for (const item of items) {
-          const gap = item.kind === 'line' ? readGap(item.json) : null
-          if (gap) this.#spans.push(explained(gap))
-        }
-      }
+      this.#gaps.push(...(await this.#gapsIn(segment)))
       // The newest mostly say it all, and then the rest need not be read.
-      if (without(span, this.#spans).length === 0) return []
+      if (lacking().length === 0) return []
     }
     this.#oldestSeq = oldestSeq
-    return without(span, this.#spans)
+    return lacking()
+  }
+
+  async #gapsIn(segment: SegmentName): Promise<readonly Gap[]> {
+    const index = segment.sealed ? await indexIn(this.#disk, join(this.#dir, segment.name)).catch(asNothing) : null
+    if (index) return index.gaps
+    const gaps: Gap[] = []
+    for await (const items of scanned(this.#disk, this.#dir, segment)) {
+      for (const item of items) {
+        const gap = item.kind === 'line' ? readGap(item.json) : null
+        if (gap) gaps.push(gap)
+      }
+    }
+    return gaps
   }
 }
 

@@ -1,11 +1,17 @@
 /** What is to be done with what is found in a ring's directory at open: a function from the one to the other. */
+import type { RingFacts } from './context.js'
 import { explained, type Gap, type Loss, type Span, sizeOf, without } from './gap.js'
 import { lineBytesMax } from './line.js'
 import { type SegmentName, segmentOrder } from './segment.js'
+import type { SegmentIndex } from './segment-index.js'
 
 export type FoundSegment = SegmentName &
   Readonly<{
     bytes: number
+    /** Whether it was read to its end; what follows, but for the index, is known only then. */
+    isRead: boolean
+    /** Of a sealed one, where it was asked for and is sound. */
+    index: SegmentIndex | null
     /** The errno name where the medium would not give back all of it; what follows is of what it did give. */
     unreadable: string | null
     records: number
@@ -13,6 +19,8 @@ export type FoundSegment = SegmentName &
     lastSeq: number
     /** Stretches that are no record, before the last that is one. */
     badStretches: number
+    /** Numbers before the last that have no record. */
+    missing: readonly Span[]
     /** Where the last sound line ends. */
     soundBytes: number
     /** What stands after it, and how many records that may have been. */
@@ -30,7 +38,9 @@ export type FoundFile = Readonly<{
 export type Found = Readonly<{
   segments: readonly FoundSegment[]
   others: readonly FoundFile[]
-  /** What gap records say is missing. */
+  /** What the newest segment says of the ring when it was begun; `null` where it does not. */
+  facts: RingFacts | null
+  /** What gap records say is missing: those of the text segments, and without `facts` all there are. */
   gaps: readonly Gap[]
   /** The greatest number this process has given out already; 0 at its first look. */
   givenOut: number
@@ -45,22 +55,52 @@ export type Step = Readonly<{ name: string; reason: string; lost: number }> &
 
 export type Plan = Readonly<{
   steps: readonly Step[]
+  /** What is there when the steps are done, oldest first. */
+  segments: readonly PlannedSegment[]
+  /** The name of the one to go on with; `null` when the next record begins one. */
+  writable: string | null
+  quarantined: readonly Readonly<{ name: string; bytes: number }>[]
   /** The number of the next record: greater than any that was ever seen. */
   nextSeq: number
   /** To be written down as gap records. */
   losses: readonly Loss[]
+  /** Of what gap records by damage have told, and up to where those by overflow have. */
+  told: readonly Span[]
+  goneTo: number
 }>
+
+export type PlannedSegment = SegmentName &
+  Readonly<{
+    bytes: number
+    /** Text that can be read, and so can be sealed. */
+    isText: boolean
+    /** Absent where nobody has looked. */
+    index?: SegmentIndex | null
+    /** A gap record has told that it goes, or all of it but what is protected. */
+    isTold: boolean
+  }>
 
 export function planRecovery(found: Found): Plan {
   const segments = [...found.segments].sort(segmentOrder)
-  const said = found.gaps.map(explained)
-  const goneTo = Math.max(0, ...found.gaps.filter(gap => gap.reason === 'overflow').map(gap => gap.toSeq))
+  const before: Gap[] = (found.facts?.told ?? []).map(span => ({ reason: 'damage', count: sizeOf([span]), ...span }))
+  const gaps = [...before, ...found.gaps]
+  const goneTo = Math.max(
+    found.facts?.goneTo ?? 0,
+    ...gaps.filter(({ reason }) => reason === 'overflow').map(({ toSeq }) => toSeq),
+  )
+  const said: Span[] = [...gaps.map(explained), ...(goneTo > 0 ? [{ fromSeq: 1, toSeq: goneTo }] : [])]
 
-  const planned = segments.map((segment, index) => planSegment(segment, segments[index + 1], goneTo))
-  const lost = [...planned.flatMap(({ loss }) => loss ?? []), ...quarantinedUnsaid(found.others, segments, said)]
+  const planned = segments.map((segment, at) =>
+    planSegment(segment, segments.slice(0, at), segments[at + 1], found.gaps, segments),
+  )
+  const lost = [
+    ...lostInFront(segments, found.facts),
+    ...planned.flatMap(({ losses }) => losses),
+    ...quarantinedUnsaid(found.others, segments, said),
+  ]
   const accounted = Math.max(
     0,
-    ...segments.map(({ lastSeq }) => lastSeq),
+    ...segments.map(({ lastSeq, index }) => Math.max(lastSeq, index?.lastSeq ?? 0)),
     ...[...said, ...lost].map(({ toSeq }) => toSeq),
   )
   const named = [...segments.map(({ firstSeq }) => firstSeq - 1), ...found.others.map(({ firstSeq }) => firstSeq ?? 0)]
@@ -68,11 +108,44 @@ export function planRecovery(found: Found): Plan {
   // Numbers that were used, for a name or this process knows of them, and that are no longer there: the medium has forgotten them.
   if (used > accounted) lost.push(exactly({ fromSeq: accounted + 1, toSeq: used }))
 
+  const steps = [...planned.map(({ step }) => step), ...found.others.map(planOther)]
+  const kept = planned.filter(({ step }) => step.action === 'keep' || step.action === 'cut')
+  const newest = segments.at(-1)
+  const isWritable = newest && kept.some(({ step }) => step.name === newest.name) && isSealable(newest)
   return {
-    steps: [...planned.map(({ step }) => step), ...found.others.map(file => planOther(file, segments))],
+    steps,
+    segments: kept.map(({ segment, step, isTold }) => {
+      const { name, firstSeq, sealed, bytes, index } = segment
+      const asked = index ? { index } : {}
+      const isText = isSealable(segment)
+      return { name, firstSeq, sealed, bytes: step.action === 'cut' ? step.toBytes : bytes, isText, isTold, ...asked }
+    }),
+    writable: isWritable ? newest.name : null,
+    quarantined: quarantinedAfter(steps, [...found.segments, ...found.others]),
     nextSeq: used + 1,
     losses: lost.flatMap(loss => unsaid(loss, said)),
+    told: gaps.filter(({ reason, toSeq }) => reason === 'damage' && toSeq > goneTo),
+    goneTo,
   }
+}
+
+const isSealable = ({ sealed, unreadable }: FoundSegment): boolean => !sealed && unreadable === null
+
+function quarantinedAfter(
+  steps: readonly Step[],
+  files: readonly Readonly<{ name: string; bytes: number }>[],
+): { name: string; bytes: number }[] {
+  return steps.flatMap(step => {
+    const bytes = files.find(({ name }) => name === step.name)?.bytes ?? 0
+    if (step.action === 'quarantine') return [{ name: step.to, bytes }]
+    return step.name.endsWith('.bad') && step.action === 'keep' ? [{ name: step.name, bytes }] : []
+  })
+}
+
+/** Where the oldest segments are gone without a word, and it is known how far the words go. */
+function lostInFront([oldest]: readonly FoundSegment[], facts: RingFacts | null): LostSpan[] {
+  if (!oldest || !facts || oldest.firstSeq === 1) return []
+  return [exactly({ fromSeq: 1, toSeq: oldest.firstSeq - 1 })]
 }
 
 /** How much text a sealed segment can stand for. */
@@ -90,62 +163,94 @@ const possible = (fromSeq: number, firstSeq: number, textBytes: number): LostSpa
   atLeast: 1,
 })
 
+type Planned = Readonly<{ segment: FoundSegment; step: Step; losses: readonly LostSpan[]; isTold: boolean }>
+
 function planSegment(
   segment: FoundSegment,
+  before: readonly FoundSegment[],
   next: FoundSegment | undefined,
-  goneTo: number,
-): Readonly<{ step: Step; loss?: LostSpan }> {
+  gaps: readonly Gap[],
+  all: readonly FoundSegment[],
+): Planned {
   const { name, firstSeq } = segment
   const newest = next === undefined
-  const held = newest || next.firstSeq === firstSeq ? null : exactly({ fromSeq: firstSeq, toSeq: next.firstSeq - 1 })
+  const follower = all.find(other => other.firstSeq > firstSeq)
+  const held = follower ? exactly({ fromSeq: firstSeq, toSeq: follower.firstSeq - 1 }) : null
+  const plan = (step: Omit<Step, 'name'>, losses: readonly LostSpan[] = [], isTold = false): Planned => ({
+    segment,
+    step: { name, ...step } as Step,
+    losses,
+    isTold,
+  })
+  const keep = (reason: string, losses: readonly LostSpan[] = [], isTold = false) =>
+    plan({ action: 'keep', reason, lost: 0 } as Omit<Step, 'name'>, losses, isTold)
+  const remove = (reason: string, losses: readonly LostSpan[] = []) =>
+    plan({ action: 'delete', reason, lost: sumOf(losses) } as Omit<Step, 'name'>, losses)
 
-  if (held && held.toSeq <= goneTo)
-    return { step: { name, action: 'delete', reason: 'a gap record says already that it went by overflow', lost: 0 } }
+  // Sealing gives a segment its new name only when all of it is on the device; the text is what was about to be deleted.
+  const twin = all.find(other => other.firstSeq === firstSeq && other.sealed !== segment.sealed)
+  if (twin && (segment.sealed ? segment.index === null : twin.index !== null))
+    return remove('the same is there as another file')
+
+  const merged = before.findLast(other => other.index?.thinned && other.firstSeq < firstSeq)
+  if (merged?.index && merged.index.lastSeq >= (held?.toSeq ?? firstSeq))
+    return remove('what stays of it was added to the segment before it')
+
+  const telling = gaps.find(
+    gap =>
+      gap.reason === 'overflow' &&
+      held &&
+      gap.fromSeq <= firstSeq &&
+      held.toSeq <= gap.toSeq &&
+      !segment.index?.thinned,
+  )
+  if (telling && telling.count === telling.toSeq - telling.fromSeq + 1)
+    return remove('a gap record says already that it went by overflow')
 
   if (segment.unreadable !== null) {
     // A medium that will not give it back now may do so later. It is not written to, and goes when its time has come.
-    const step: Step = { name, action: 'keep', reason: `it cannot be read to its end (${segment.unreadable})`, lost: 0 }
-    if (!newest) return { step }
+    const reason = `it cannot be read to its end (${segment.unreadable})`
+    if (!newest) return keep(reason)
     const fromSeq = Math.max(segment.lastSeq + 1, firstSeq)
-    return { step, loss: possible(fromSeq, firstSeq, segment.sealed ? sealedTextBytesMax : segment.bytes) }
+    return keep(reason, [possible(fromSeq, firstSeq, segment.sealed ? sealedTextBytesMax : segment.bytes)])
   }
-  if (segment.bytes === 0) {
-    const step: Step = { name, action: 'delete', reason: 'it is empty', lost: held?.atLeast ?? 0 }
-    return held ? { step, loss: held } : { step }
-  }
+  if (segment.bytes === 0) return remove('it is empty', held ? [held] : [])
+  if (!segment.isRead) return keep('it is sealed', [], telling !== undefined)
   if (segment.records === 0) {
     const onlyBegun = newest && !segment.sealed && segment.tailLineEnds === 0 && segment.bytes <= lineBytesMax
-    if (onlyBegun)
-      return { step: { name, action: 'delete', reason: 'it holds nothing but the beginning of a line', lost: 0 } }
+    if (onlyBegun) return remove('it holds nothing but the beginning of a line')
     const counted = segment.sealed
       ? possible(firstSeq, firstSeq, sealedTextBytesMax)
       : exactly({ fromSeq: firstSeq, toSeq: firstSeq + Math.max(segment.tailLineEnds, 1) - 1 })
-    return quarantine(name, 'there is no sound record in it', held ?? counted)
+    const loss = held ?? counted
+    const to = `${name}.bad`
+    const step = { action: 'quarantine', to, reason: 'there is no sound record in it', lost: loss.atLeast } as const
+    return plan(step as Omit<Step, 'name'>, [loss])
   }
+
+  // What is missing in a text is said now, because sealing will leave no trace of it.
+  const missing = segment.sealed ? [] : segment.missing.map(exactly)
+  if (!newest && !segment.sealed && held && segment.lastSeq < held.toSeq)
+    missing.push(exactly({ fromSeq: segment.lastSeq + 1, toSeq: held.toSeq }))
   if (newest && !segment.sealed && segment.tailBytes > 0) {
     const lost = segment.tailLineEnds
     const reason =
       lost === 0 ? 'the last line was not written to its end' : `at its end ${counted(lost, 'line')} damaged`
-    const step: Step = { name, action: 'cut', toBytes: segment.soundBytes, reason, lost }
-    if (lost === 0) return { step }
-    return { step, loss: exactly({ fromSeq: segment.lastSeq + 1, toSeq: segment.lastSeq + lost }) }
+    if (lost > 0) missing.push(exactly({ fromSeq: segment.lastSeq + 1, toSeq: segment.lastSeq + lost }))
+    return plan({ action: 'cut', toBytes: segment.soundBytes, reason, lost } as Omit<Step, 'name'>, missing)
   }
   const bad = segment.badStretches + (segment.tailBytes > 0 ? 1 : 0)
-  const reason = bad === 0 ? 'it is sound' : `${counted(bad, 'stretch', 'es')} damaged and left to its readers`
-  const step: Step = { name, action: 'keep', reason, lost: 0 }
-  if (!newest || segment.tailBytes === 0) return { step }
-  return { step, loss: possible(segment.lastSeq + 1, firstSeq, sealedTextBytesMax) }
+  const reason = bad === 0 ? 'it is sound' : `${counted(bad, 'stretch', 'es')} damaged`
+  if (newest && segment.tailBytes > 0) missing.push(possible(segment.lastSeq + 1, firstSeq, sealedTextBytesMax))
+  return keep(reason, missing, telling !== undefined)
 }
+
+const sumOf = (losses: readonly LostSpan[]): number => losses.reduce((sum, { atLeast }) => sum + atLeast, 0)
 
 const counted = (count: number, noun: string, ending = 's'): string =>
   count === 1 ? `1 ${noun} is` : `${count} ${noun}${ending} are`
 
-const quarantine = (name: string, reason: string, loss: LostSpan) => ({
-  step: { name, action: 'quarantine', to: `${name}.bad`, reason, lost: loss.atLeast } as const,
-  loss,
-})
-
-function planOther({ kind, name, firstSeq }: FoundFile, segments: readonly FoundSegment[]): Step {
+function planOther({ kind, name }: FoundFile): Step {
   switch (kind) {
     case 'temporary':
       return { name, action: 'delete', reason: 'it was never finished', lost: 0 }
@@ -154,9 +259,7 @@ function planOther({ kind, name, firstSeq }: FoundFile, segments: readonly Found
     case 'quarantined':
       return { name, action: 'keep', reason: 'it is in quarantine and goes first', lost: 0 }
     case 'index':
-      return segments.some(segment => segment.firstSeq === firstSeq)
-        ? { name, action: 'keep', reason: 'it belongs to a segment', lost: 0 }
-        : { name, action: 'delete', reason: 'its segment is gone', lost: 0 }
+      return { name, action: 'delete', reason: 'each segment holds its own index', lost: 0 }
   }
 }
 

@@ -54,8 +54,8 @@ export type RingNotice = Readonly<{
 /** Monotonic time and waiting, so that a test need not wait. */
 export interface Timers {
   nowMs(): number
-  /** Never holds the process. @returns what cancels it */
-  after(delayMs: number, act: () => void): () => void
+  /** @param holds whether the process waits for it before it ends by itself. @returns what cancels it */
+  after(delayMs: number, act: () => void, holds?: boolean): () => void
 }
 
 /** Why records are missing, as the ring itself says it. Callers' own gap records may know more reasons. */
@@ -97,6 +97,10 @@ export type RingState = Readonly<{
   refusal?: string
   /** Records that were dropped and of which no gap record could be written yet. */
   lostUnsaid: number
+  /** In the last 24 hours of this process, by the ring's own count. */
+  writtenDayBytes: number
+  /** Whether that is over the limit, and so syncs are put together. */
+  writesAreGrouped: boolean
 }>
 
 /**

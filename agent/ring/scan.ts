@@ -1,27 +1,36 @@
 /** A segment as the sequence of what is sound in it and what is not, read a piece at a time. */
 import type { Disk, DiskFile } from './disk.js'
+import type { Span } from './gap.js'
 import { lineBytesMax, readLine } from './line.js'
-import { scanMembers } from './members.js'
+import { scanMembers, type WantsMember } from './members.js'
 
 export type Scanned =
   /** `end`: the offset after it, in a text segment. */
   | Readonly<{ kind: 'line'; seq: number; json: Buffer; end: number }>
-  /** Bytes that are no record. `lineEnds`: how many records they may have been, where the text tells.
-   * `refusal`: the errno name where the medium would not give them back. */
-  | Readonly<{ kind: 'bad'; bytes: number; lineEnds: number; refusal?: string }>
+  /** Bytes that are no record. `lineEnds`: how many records they may have been, where the text tells. `numbers`: which they
+   * were, where an index tells. `refusal`: the errno name where the medium would not give them back. */
+  | Readonly<{ kind: 'bad'; bytes: number; lineEnds: number; numbers?: Span; refusal?: string }>
+  /** What was not read because nobody wanted it. Records may be missing in it, and nobody knows. */
+  | Readonly<{ kind: 'skipped'; firstSeq: number; lastSeq: number }>
   /** What stands after the last newline of a text segment: a line that is being written, or was torn. */
   | Readonly<{ kind: 'tail'; bytes: number }>
 
-/** @param from offset of a line's beginning; of use for text segments only */
+export type ScanOptions = Readonly<{
+  /** Of a text segment: the offset of a line's beginning. */
+  from?: number
+  /** Of a sealed segment: which members are read. Left out: all. */
+  wants?: WantsMember
+}>
+
 export async function* scanSegment(
   disk: Disk,
   path: string,
   sealed: boolean,
-  from = 0,
+  { from = 0, wants }: ScanOptions = {},
 ): AsyncGenerator<readonly Scanned[]> {
   const file = await disk.open(path, 'read')
   try {
-    yield* sealed ? scanMembers(file) : scanText(file, from)
+    yield* sealed ? scanMembers(file, wants) : scanText(file, from)
   } finally {
     await file.close()
   }

@@ -12,7 +12,11 @@ export type FileName =
   /** Not the ring's: neither counted nor touched. */
   | Readonly<{ kind: 'foreign'; name: string }>
 
-export const segmentName = (firstSeq: number): string => `${String(firstSeq).padStart(20, '0')}.log`
+const digits = (firstSeq: number): string => String(firstSeq).padStart(20, '0')
+
+export const segmentName = (firstSeq: number): string => `${digits(firstSeq)}.log`
+
+export const sealedName = (firstSeq: number): string => `${digits(firstSeq)}.ndjson.gz`
 
 export function readName(name: string): FileName {
   const segment = /^(\d{20})\.(log|ndjson\.gz)$/.exec(name)
@@ -21,8 +25,8 @@ export function readName(name: string): FileName {
     if (firstSeq < 1 || firstSeq > seqMax) return { kind: 'absurd', name }
     return { kind: 'segment', name, firstSeq, sealed: segment[2] !== 'log' }
   }
-  const digits = Number(/^(\d{20})\./.exec(name)?.[1] ?? 0)
-  const firstSeq = digits >= 1 && digits <= seqMax ? digits : null
+  const number = Number(/^(\d{20})\./.exec(name)?.[1] ?? 0)
+  const firstSeq = number >= 1 && number <= seqMax ? number : null
   if (name.endsWith('.idx')) return { kind: 'index', name, firstSeq }
   if (name.endsWith('.tmp')) return { kind: 'temporary', name, firstSeq }
   if (name.endsWith('.bad')) return { kind: 'quarantined', name, firstSeq }
@@ -33,6 +37,15 @@ export function readName(name: string): FileName {
 export const segmentOrder = (a: SegmentName, b: SegmentName): number =>
   a.firstSeq - b.firstSeq || Number(a.sealed) - Number(b.sealed)
 
-/** Of raw text: a sixteenth of the budget, but between 16 KiB and 1 MiB. */
+/**
+ * Of raw text: a 32nd of the budget, but between 16 KiB and 512 KiB. The format allows twice that; small ones leave more of
+ * the budget to sealed segments, because two of them and a temporary file must fit beside those.
+ */
 export const segmentBytesOf = (budgetBytes: number): number =>
-  Math.min(Math.max(Math.floor(budgetBytes / 16), 16 * 1024), 1024 * 1024)
+  Math.min(Math.max(Math.floor(budgetBytes / 32), segmentBytesMin), 512 * 1024)
+
+/** The least room in which a segment is begun. */
+export const segmentBytesMin = 16 * 1024
+
+/** So that a ring of records that compress well does not use up a file system's inodes: 512 at the default budget. */
+export const filesMaxOf = (budgetBytes: number): number => Math.ceil((16 * budgetBytes) / segmentBytesOf(budgetBytes))

@@ -1,49 +1,60 @@
-/** The files of a ring while it is written: the active segment, what goes when the budget is reached, what recovery does. */
-import { join } from 'node:path'
-import { codeOf, type Disk, type DiskFile } from './disk.js'
-import { type Gap, gapJson, type Loss, type Span, sizeOf, without } from './gap.js'
+/** The files of a ring while it is written: lines and their numbers, the active segment, what goes to the device when. */
+
+import { contextJson, type RingFacts } from './context.js'
+import { codeOf, type Disk, ioError, toldAlready } from './disk.js'
+import { Files } from './files.js'
+import { damageOf, gapJson, type Loss, type Span } from './gap.js'
 import { lineOverheadBytes, recordBytesMax, writeLine } from './line.js'
-import { look } from './look.js'
-import type { Queued } from './queue.js'
+import { type Look, look } from './look.js'
+import type { Queued, QueuedGap } from './queue.js'
 import { type Plan, planRecovery, type Step } from './recovery.js'
 import type { RingOptions, RingRecovery, RingState } from './ring.js'
-import { readName, segmentBytesOf, segmentName } from './segment.js'
+import { filesMaxOf, segmentBytesMin, segmentBytesOf, segmentName } from './segment.js'
+import { TextSegment } from './text-segment.js'
+import { type Ground, Upkeep } from './upkeep.js'
 
 /** As much as one write hands over at once, unless a single line is longer. */
 export const batchBytesMax = 256 * 1024
 
-/** Kept free at a segment's end for the gap record that tells of the segments about to be deleted. */
+/** More than a gap record's line ever is. */
 const gapLineBytes = 512
 
-type Kept = Readonly<{ name: string; bytes: number }>
-type Segment = { readonly name: string; readonly firstSeq: number; bytes: number }
-type Active = Segment & { readonly file: DiskFile }
+/** What a sync costs on the device beside the bytes: the block that was half full, and the journal's. */
+const syncWriteBytes = 4096
 
-/** Lines in the store's buffer, ready to be written. */
-export type Batch = Readonly<{ entries: readonly Queued[]; ends: readonly number[] }>
+/** Lines in the store's buffer, ready to be written. The first may be the record that opens the segment: it is no entry. */
+export type Batch = Readonly<{ entries: readonly Queued[]; ends: readonly number[]; opens: boolean }>
 
 /** What opening found, filled as it goes, so that a failure half-way leaves what was done until then. */
 export type Told = { recovery: RingRecovery[]; lastRecord: string | null }
 
-/** Told when a sync ends: everything up to a number is on the device, or nobody knows what is. */
-export type SyncListener = Readonly<{ synced(toSeq: number): void; syncFailed(error: unknown): void }>
+export type StoreListener = Readonly<{
+  /** Everything up to a number is on the device. */
+  synced(toSeq: number): void
+  /** A sync ended, and nobody knows what is on the device. */
+  syncFailed(error: unknown): void
+  /** Records were found damaged, of which no gap record speaks. */
+  lost(losses: readonly Loss[]): void
+  /** That many bytes go to the device, roughly. */
+  wrote(bytes: number): void
+}>
 
 /**
  * Nothing in here decides what to do when the disk refuses: every failure is thrown to the one who waits, and leaves things
  * so that `heal` can go on from there. One call at a time, except for `sync`.
  */
-export class Store {
+export class Store implements Ground {
   readonly recordBytesMax: number
+  readonly segmentBytes: number
+  readonly files: Files
   readonly #options: RingOptions
   readonly #disk: Disk
-  readonly #listener: SyncListener
-  readonly #segmentBytes: number
+  readonly #listener: StoreListener
+  readonly #upkeep: Upkeep
 
-  /** Oldest first; the active segment is the last of them. */
-  #segments: Segment[] = []
-  #active: Active | null = null
-  #quarantined: Kept[] = []
-  #indexes: (Kept & { firstSeq: number })[] = []
+  #active: TextSegment | null = null
+  /** Not written to any more and not sealed yet, oldest first. */
+  #full: TextSegment[] = []
   #nextSeq = 1
   /** Numbers that gap records by damage have told of, and up to where those by overflow have. */
   #told: Span[] = []
@@ -51,67 +62,152 @@ export class Store {
 
   /** False until the directory was looked at, and again when it can no longer be what was seen. */
   #known = false
+  #generation = 0
   /** Set when a sync failed: the kernel may forget what it could not write, so the segment moves to fresh blocks. */
   #suspect = false
-  #dirty = false
-  #directoryDirty = false
   #syncing: Promise<void> | null = null
   #buffer = Buffer.allocUnsafeSlow(64 * 1024)
 
-  constructor(options: RingOptions, disk: Disk, listener: SyncListener) {
+  /** @param exclusively runs upkeep's changes in turn with the calls of this class */
+  constructor(
+    options: RingOptions,
+    disk: Disk,
+    listener: StoreListener,
+    exclusively: (task: () => Promise<void>) => Promise<void>,
+  ) {
+    const { dir, budgetBytes } = options
     this.#options = options
     this.#disk = disk
     this.#listener = listener
-    this.#segmentBytes = segmentBytesOf(options.budgetBytes)
-    this.recordBytesMax = Math.min(recordBytesMax, Math.floor(options.budgetBytes / 2))
+    this.segmentBytes = segmentBytesOf(budgetBytes)
+    this.recordBytesMax = Math.min(recordBytesMax, Math.floor(budgetBytes / 2))
+    this.files = new Files({ dir, budgetBytes, filesMax: filesMaxOf(budgetBytes), disk, onWrite: listener.wrote })
+    this.#upkeep = new Upkeep(this, exclusively)
   }
 
   get size(): Pick<RingState, 'bytes' | 'segments' | 'firstSeq' | 'lastSeq'> {
-    const first = this.#segments.find(({ bytes }) => bytes > 0)
+    const active = this.#active
+    const oldest = this.files.segments.find(({ bytes }) => bytes > 0) ?? (active && active.bytes > 0 ? active : null)
     return {
-      bytes: this.#totalBytes(),
-      segments: this.#segments.length,
-      firstSeq: first?.firstSeq ?? 0,
-      lastSeq: first ? this.#nextSeq - 1 : 0,
+      bytes: this.files.reservedBytes - this.files.activeRoom,
+      segments: this.files.segments.length + (active ? 1 : 0),
+      firstSeq: oldest?.firstSeq ?? 0,
+      lastSeq: oldest ? this.#nextSeq - 1 : 0,
     }
   }
 
   get dirty(): boolean {
-    return this.#dirty
+    return this.#texts().some(({ dirty }) => dirty)
   }
 
   get syncing(): boolean {
     return this.#syncing !== null
   }
 
+  #texts(): TextSegment[] {
+    return this.#active ? [...this.#full, this.#active] : this.#full
+  }
+
+  // ---- what upkeep stands on
+
+  get disk(): Disk {
+    return this.#disk
+  }
+
+  get budgetBytes(): number {
+    return this.#options.budgetBytes
+  }
+
+  get classes() {
+    return this.#options.classes ?? []
+  }
+
+  get full(): readonly TextSegment[] {
+    return this.#full
+  }
+
+  get generation(): number {
+    return this.#generation
+  }
+
+  get told(): readonly Span[] {
+    return this.#told
+  }
+
+  nextSeqAfter(firstSeq: number): number {
+    const next = this.files.segments.find(segment => segment.firstSeq > firstSeq)?.firstSeq
+    return next ?? (this.#active && this.#active.firstSeq > firstSeq ? this.#active.firstSeq : this.#nextSeq)
+  }
+
+  async tellOverflow(loss: Loss): Promise<void> {
+    if (!this.#active) throw ioError('the active segment is not open')
+    const gap: QueuedGap = { kind: 'gap', loss }
+    const { failure } = await this.write(this.#composed([gap]))
+    if (failure !== null) throw failure
+    await this.#syncing
+    if (this.dirty) await this.sync()
+  }
+
+  async sealed(text: TextSegment): Promise<void> {
+    await this.#syncing?.catch(toldAlready)
+    this.#full = this.#full.filter(other => other !== text)
+    await this.files.remove(text.name)
+    await text.close()
+  }
+
+  lost(spans: readonly Span[]): void {
+    const told = [...this.#told, { fromSeq: 1, toSeq: this.#goneTo }]
+    const losses = spans.flatMap(span => damageOf(span, told))
+    if (losses.length > 0) this.#listener.lost(losses)
+  }
+
   // ---- opening
 
   /** @returns what was lost, to be written down before anything else */
   async open(told: Told): Promise<readonly Loss[]> {
-    this.#known = false
     await this.letGo()
     const found = await this.#lookOrMake()
     told.lastRecord = found.lastRecord
     const plan = planRecovery({ ...found, givenOut: this.#nextSeq - 1 })
-
-    const segments = new Map(found.segments.map(({ name, firstSeq, bytes }) => [name, { name, firstSeq, bytes }]))
+    this.#generation++
+    this.files.forget()
     for (const step of plan.steps) {
       await this.#do(step)
       const { name, reason, lost } = step
-      told.recovery.push({ path: this.#path(name), action: pastTense[step.action], reason, lost })
-      const segment = segments.get(name)
-      if (segment && step.action === 'cut') segment.bytes = step.toBytes
-      if (step.action === 'delete' || step.action === 'quarantine') segments.delete(name)
+      told.recovery.push({ path: this.files.path(name), action: pastTense[step.action], reason, lost })
     }
-    await this.#syncDirectory()
-    await this.#remember(plan, [...segments.values()], found.gaps)
-
-    const newest = found.segments.at(-1)
-    if (newest && segments.has(newest.name) && !newest.sealed && newest.unreadable === null) await this.#openNewest()
+    await this.files.syncDirectory()
+    this.#nextSeq = plan.nextSeq
+    this.#told = [...plan.told]
+    this.#goneTo = plan.goneTo
+    this.files.quarantined = plan.quarantined.map(file => ({ ...file }))
+    await this.#openSegments(plan)
     this.#suspect = false
     this.#known = true
-    if (this.#active) await this.#makeRoom(Math.max(0, this.#segmentBytes - this.#active.bytes))
+    await this.#keepToBudget()
+    this.#upkeep.wake()
     return plan.losses
+  }
+
+  async #openSegments({ segments, writable }: Plan): Promise<void> {
+    for (const segment of segments) {
+      const { name, sealed, isText } = segment
+      if (name === writable) continue
+      this.files.add({ ...segment })
+      if (!sealed && isText) this.#full.push(await TextSegment.reopen(this.#disk, this.files.path(name), segment, 0))
+    }
+    const newest = segments.find(({ name }) => name === writable)
+    if (!newest) return
+    if (this.#suspect) await this.#copyToFreshBlocks(newest.name, newest.bytes)
+    this.#setActive(await TextSegment.reopen(this.#disk, this.files.path(newest.name), newest, this.segmentBytes))
+  }
+
+  /** A budget that has become smaller is kept from the start. */
+  async #keepToBudget(): Promise<void> {
+    await this.files.lookForRoom()
+    if (this.files.room >= 0) return
+    if (!this.#active) await this.#create(segmentBytesMin)
+    await this.#upkeep.makeRoom(0)
   }
 
   /** Finds the way back after a failure. @returns what was lost meanwhile */
@@ -123,44 +219,34 @@ export class Store {
 
   /** Whether somebody deleted the active segment: the kernel goes on taking its bytes, and nobody will read them. */
   async isDeleted(): Promise<boolean> {
-    return this.#active !== null && (await this.#active.file.stat()).links === 0
+    return this.#active !== null && (await this.#active.stat()).links === 0
   }
 
   /** The short way: the directory is as it was, only the active segment may end in half a line. */
   async #reopen(): Promise<boolean> {
     const active = this.#active
     if (!active) return true
-    const file = await this.#disk.open(this.#path(active.name), 'modify').catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return null
+    try {
+      await active.renew(this.#disk, this.files.path(active.name))
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return false
       throw error
-    })
-    await this.letGo()
-    const bytes = (await file?.stat())?.bytes ?? 0
-    if (!file || bytes < active.bytes) {
-      // Somebody else was here. What is left is for recovery to say.
-      await file?.close()
-      return false
     }
-    this.#setActive({ ...active, file })
-    if (bytes > active.bytes) await file.truncate(active.bytes)
+    const { bytes } = await active.stat()
+    // Where it is shorter somebody else was here. What is left is for recovery to say.
+    if (bytes < active.bytes) return false
+    if (bytes > active.bytes) await active.truncate()
     return true
   }
 
   /** Whether the directory takes and syncs a file at all: looking at all segments every other second would be dear. */
   async #probe(): Promise<void> {
     await this.#disk.makeDirectory(this.#options.dir)
-    const path = this.#path('probe.tmp')
-    const file = await this.#disk.open(path, 'create')
-    try {
-      await writeWhole(file, Buffer.from('probe\n'), 6, 0)
-      await file.datasync()
-    } finally {
-      await file.close()
-    }
-    await this.#disk.remove(path)
+    await this.files.writeTemporary('probe.tmp', [Buffer.from('probe\n')])
+    await this.files.removeTemporary('probe.tmp')
   }
 
-  async #lookOrMake() {
+  async #lookOrMake(): Promise<Look> {
     try {
       return await look(this.#disk, this.#options.dir)
     } catch (error) {
@@ -175,7 +261,7 @@ export class Store {
       case 'keep':
         return
       case 'cut': {
-        const file = await this.#disk.open(this.#path(step.name), 'modify')
+        const file = await this.#disk.open(this.files.path(step.name), 'modify')
         try {
           await file.truncate(step.toBytes)
           await file.datasync()
@@ -185,98 +271,130 @@ export class Store {
         return
       }
       case 'quarantine':
-        this.#directoryDirty = true
-        return this.#disk.rename(this.#path(step.name), this.#path(step.to))
+        return this.files.rename(step.name, step.to)
       case 'delete':
-        return this.#remove(step.name)
+        return this.files.remove(step.name)
     }
   }
 
-  async #remember(plan: Plan, segments: Segment[], gaps: readonly Gap[]): Promise<void> {
-    this.#segments = segments
-    this.#nextSeq = plan.nextSeq
-    this.#told = gaps.filter(({ reason }) => reason === 'damage')
-    this.#goneTo = Math.max(0, ...gaps.filter(({ reason }) => reason === 'overflow').map(({ toSeq }) => toSeq))
-
-    const files = (await this.#disk.list(this.#options.dir)).map(file => ({ ...readName(file.name), ...file }))
-    this.#quarantined = files.filter(({ kind }) => kind === 'quarantined')
-    this.#indexes = files.flatMap(file =>
-      file.kind === 'index' && file.firstSeq !== null ? [{ ...file, firstSeq: file.firstSeq }] : [],
-    )
-  }
-
-  async #openNewest(): Promise<void> {
-    const newest = this.#segments.at(-1)
-    if (!newest) return
-    if (this.#suspect) await this.#copyToFreshBlocks(newest)
-    this.#setActive({ ...newest, file: await this.#disk.open(this.#path(newest.name), 'modify') })
-  }
-
   /** After a failed sync nobody knows which blocks are on the device; a copy that syncs settles it. */
-  async #copyToFreshBlocks({ name, bytes }: Segment): Promise<void> {
-    const copy = this.#path(`${name}.tmp`)
+  async #copyToFreshBlocks(name: string, bytes: number): Promise<void> {
     const content = Buffer.alloc(bytes)
-    const source = await this.#disk.open(this.#path(name), 'read')
+    const source = await this.#disk.open(this.files.path(name), 'read')
     try {
       for (let at = 0; at < bytes; ) {
         const read = await source.read(content, at, bytes - at, at)
-        if (read === 0) throw Object.assign(new Error(`${name} is shorter than it was`), { code: 'EIO' })
+        if (read === 0) throw ioError(`${name} is shorter than it was`)
         at += read
       }
     } finally {
       await source.close()
     }
-    const target = await this.#disk.open(copy, 'create')
-    try {
-      await writeWhole(target, content, bytes, 0)
-      await target.datasync()
-    } finally {
-      await target.close()
-    }
-    this.#directoryDirty = true
-    await this.#disk.rename(copy, this.#path(name))
-    await this.#syncDirectory()
+    await this.files.writeTemporary(`${name}.tmp`, [content])
+    await this.files.rename(`${name}.tmp`, name)
+    await this.files.syncDirectory()
   }
 
-  #setActive(active: Active): void {
+  #setActive(active: TextSegment): void {
     this.#active = active
-    this.#segments = [...this.#segments.filter(({ name }) => name !== active.name), active]
+    this.#reserveActive()
+  }
+
+  #reserveActive(): void {
+    const { bytes = 0, capacity = 0 } = this.#active ?? {}
+    this.files.activeBytes = Math.max(bytes, capacity)
+    this.files.activeRoom = Math.max(0, capacity - bytes)
   }
 
   // ---- writing
 
-  /** Sees to it that the active segment takes this entry, rotating and deleting where it must. */
+  /** Sees to it that the active segment takes this entry, beginning a new one where it must. */
   async makeRoomFor(entry: Queued): Promise<void> {
     const bytes = lineBytesOf(entry)
-    if (this.#active && this.#fits(this.#active, bytes)) return
+    if (this.#active && this.#fits(bytes, 0)) return
     // A record longer than a segment has one of its own: better a larger segment than no record.
-    const capacity = Math.max(this.#segmentBytes, bytes + gapLineBytes)
-    if (this.#active) {
-      await this.#makeRoom(capacity)
-      await this.finish()
-      await this.#create()
-    } else {
-      await this.#create()
-      await this.#makeRoom(capacity)
+    const least = bytes + this.#openingBytesMax() + gapLineBytes
+    const wanted = Math.max(this.segmentBytes, least)
+    await this.files.lookForRoom()
+    if (!this.#active && this.files.room < least) {
+      if (this.files.segments.length + this.files.quarantined.length === 0) throw noRoom(this.files.room)
+      await this.#create(segmentBytesMin)
     }
+    const wantedRoom = wanted + this.#upkeep.sealingRoom(wanted)
+    if (this.files.room < wantedRoom) {
+      await this.#upkeep.makeRoom(wantedRoom).catch((error: unknown) => {
+        if (this.files.room < least) throw error
+      })
+    }
+    if (this.#active && this.#fits(bytes, 0)) return
+    if (this.files.room < least) throw noRoom(this.files.room)
+    await this.#rotate(Math.min(wanted, this.files.room))
+  }
+
+  /** The full segment is not synced here: sealing brings what is in it to the device, much smaller, unless somebody waits for it. */
+  async #rotate(capacity: number): Promise<void> {
+    const full = this.#active
+    if (full) {
+      this.#active = null
+      this.#full.push(full)
+      this.files.add({ name: full.name, firstSeq: full.firstSeq, sealed: false, bytes: full.bytes })
+      this.#reserveActive()
+    }
+    await this.#create(capacity)
+    this.#upkeep.wake()
+  }
+
+  async #create(capacity: number): Promise<void> {
+    const firstSeq = this.#nextSeq
+    const path = this.files.path(segmentName(firstSeq))
+    const created = await TextSegment.create(this.#disk, path, firstSeq, capacity).catch((error: unknown) => {
+      // The directory is gone: it must be made, and looked at, anew.
+      if (codeOf(error) === 'ENOENT') this.#known = false
+      throw error
+    })
+    this.files.created()
+    this.#setActive(created)
   }
 
   /** As many of the entries, from the first, as one write to the active segment takes; none when it has no room for the first. */
   compose(waiting: readonly Queued[]): Batch {
-    const active = this.#active
-    const entries: Queued[] = []
-    const ends: number[] = []
-    let end = 0
+    let usedBytes = this.#active?.bytes === 0 ? this.#openingBytesMax() : 0
+    let count = 0
     for (const entry of waiting) {
       const bytes = lineBytesOf(entry)
-      if (!active || !this.#fits(active, bytes, end) || (end > 0 && end + bytes > batchBytesMax)) break
-      this.#reserve(end + bytes, end)
-      const json = entry.kind === 'gap' ? gapJson(this.#options.stamp, entry.loss) : entry.json
-      end = writeLine(this.#buffer, end, this.#nextSeq + entries.length, json)
-      entries.push(entry)
+      if (!this.#fits(bytes, usedBytes) || (count > 0 && usedBytes + bytes > batchBytesMax)) break
+      usedBytes += bytes
+      count++
+    }
+    return this.#composed(waiting.slice(0, count))
+  }
+
+  #composed(entries: readonly Queued[]): Batch {
+    const ends: number[] = []
+    let end = 0
+    const add = (json: string, bytesMax: number): void => {
+      this.#reserve(end + bytesMax, end)
+      end = writeLine(this.#buffer, end, this.#nextSeq + ends.length, json)
       ends.push(end)
     }
-    return { entries, ends }
+    const opens = this.#active?.bytes === 0
+    if (opens) {
+      const json = this.#openingJson()
+      add(json, Buffer.byteLength(json) + lineOverheadBytes)
+    }
+    for (const entry of entries) {
+      add(entry.kind === 'gap' ? gapJson(this.#options.stamp, entry.loss) : entry.json, lineBytesOf(entry))
+    }
+    return { entries, ends, opens }
+  }
+
+  #openingJson(): string {
+    const facts: RingFacts = { goneTo: this.#goneTo, told: this.#told }
+    return contextJson(this.#options.stamp, this.#options.context?.() ?? {}, facts, this.#openingBytesMax())
+  }
+
+  #openingBytesMax(): number {
+    return Math.floor(this.segmentBytes / 4)
   }
 
   /**
@@ -284,28 +402,31 @@ export class Store {
    *
    * @returns how many of its entries are there, numbered from `firstSeq`, and what kept the others from it
    */
-  async write({ entries, ends }: Batch): Promise<{ count: number; firstSeq: number; failure: unknown }> {
+  async write({ entries, ends, opens }: Batch): Promise<{ count: number; firstSeq: number; failure: unknown }> {
     const active = this.#active!
-    const firstSeq = this.#nextSeq
-    const { written, failure } = await writeAsMuch(active.file, this.#buffer, ends.at(-1) ?? 0, active.bytes)
-    const count = ends.filter(end => end <= written).length
-    const wholeBytes = ends[count - 1] ?? 0
-    active.bytes += wholeBytes
-    this.#nextSeq += count
-    this.#dirty ||= count > 0
-    for (const entry of entries.slice(0, count)) {
-      if (entry.kind === 'gap' && entry.loss.fromSeq !== null && entry.loss.toSeq !== null)
-        this.#told.push({ fromSeq: entry.loss.fromSeq, toSeq: entry.loss.toSeq })
-    }
-    // Half a line must not stand before the next. Where even this is refused, healing does it.
-    if (written > wholeBytes) await active.file.truncate(active.bytes).catch(toldAlready)
+    const before = active.bytes
+    const { count: lines, failure } = await active.write(this.#buffer, ends)
+    const opening = opens && lines > 0 ? 1 : 0
+    const count = lines - opening
+    const firstSeq = this.#nextSeq + opening
+    this.#nextSeq += lines
+    this.#reserveActive()
+    this.#listener.wrote(active.bytes - before)
+    for (const entry of entries.slice(0, count)) if (entry.kind === 'gap') this.#remember(entry.loss)
     return { count, firstSeq, failure }
   }
 
-  /** An empty segment takes whatever comes; else there stays room for a gap record. */
-  #fits(active: Active, lineBytes: number, usedBytes = 0): boolean {
-    const before = active.bytes + usedBytes
-    return before === 0 || before + lineBytes + gapLineBytes <= this.#segmentBytes
+  #remember({ reason, fromSeq, toSeq }: Loss): void {
+    if (fromSeq === null || toSeq === null) return
+    if (reason === 'overflow') {
+      this.#goneTo = Math.max(this.#goneTo, toSeq)
+      this.#told = this.#told.filter(span => span.toSeq > this.#goneTo)
+    } else this.#told.push({ fromSeq, toSeq })
+  }
+
+  #fits(lineBytes: number, usedBytes: number): boolean {
+    const active = this.#active
+    return active !== null && active.bytes + usedBytes + lineBytes <= active.capacity
   }
 
   #reserve(bytes: number, usedBytes: number): void {
@@ -313,80 +434,6 @@ export class Store {
     const larger = Buffer.allocUnsafeSlow(Math.max(bytes, this.#buffer.length * 2))
     this.#buffer.copy(larger, 0, 0, usedBytes)
     this.#buffer = larger
-  }
-
-  async #create(): Promise<void> {
-    const name = segmentName(this.#nextSeq)
-    const file = await this.#disk.open(this.#path(name), 'create').catch((error: unknown) => {
-      // The directory is gone: it must be made, and looked at, anew.
-      if (codeOf(error) === 'ENOENT') this.#known = false
-      throw error
-    })
-    this.#directoryDirty = true
-    this.#setActive({ name, firstSeq: this.#nextSeq, bytes: 0, file })
-    await this.#syncDirectory()
-  }
-
-  // ---- the budget
-
-  /** Deletes the oldest, quarantine first, until that many bytes more fit into the budget. */
-  async #makeRoom(neededBytes: number): Promise<void> {
-    const overBytes = () => this.#totalBytes() + neededBytes + gapLineBytes - this.#options.budgetBytes
-    for (const { name } of this.#quarantined) {
-      if (overBytes() <= 0) return
-      await this.#remove(name)
-      this.#quarantined = this.#quarantined.filter(kept => kept.name !== name)
-    }
-    const victims: Segment[] = []
-    let freedBytes = 0
-    for (const segment of this.#segments) {
-      if (freedBytes >= overBytes() || segment.name === this.#active?.name) break
-      victims.push(segment)
-      freedBytes += segment.bytes + sumBytes(this.#indexes.filter(({ firstSeq }) => firstSeq === segment.firstSeq))
-    }
-    if (victims.length === 0) return
-
-    await this.#tellOverflow(victims)
-    for (const victim of victims) {
-      for (const index of this.#indexes.filter(({ firstSeq }) => firstSeq === victim.firstSeq))
-        await this.#remove(index.name)
-      this.#indexes = this.#indexes.filter(({ firstSeq }) => firstSeq !== victim.firstSeq)
-      await this.#remove(victim.name)
-      this.#segments = this.#segments.filter(segment => segment !== victim)
-    }
-    this.#told = this.#told.filter(({ toSeq }) => toSeq > this.#goneTo)
-  }
-
-  /** The gap record comes before the deed, and onto the device, so that no crash can make a loss silent. */
-  async #tellOverflow(victims: readonly Segment[]): Promise<void> {
-    const active = this.#active!
-    const after = this.#segments[victims.length]!
-    const span = { fromSeq: Math.max(victims[0]!.firstSeq, this.#goneTo + 1), toSeq: after.firstSeq - 1 }
-    if (span.fromSeq > span.toSeq) return
-    const count = sizeOf(without(span, this.#told))
-    const json = gapJson(this.#options.stamp, { reason: 'overflow', count, ...span })
-    this.#reserve(Buffer.byteLength(json) + lineOverheadBytes, 0)
-    const bytes = writeLine(this.#buffer, 0, this.#nextSeq, json)
-    await writeWhole(active.file, this.#buffer, bytes, active.bytes)
-    active.bytes += bytes
-    this.#nextSeq++
-    this.#goneTo = span.toSeq
-    this.#dirty = true
-    await this.#syncAll()
-  }
-
-  async #remove(name: string): Promise<void> {
-    this.#directoryDirty = true
-    try {
-      await this.#disk.remove(this.#path(name))
-    } catch (error) {
-      // That it is gone is all that was wanted.
-      if (codeOf(error) !== 'ENOENT') throw error
-    }
-  }
-
-  #totalBytes(): number {
-    return sumBytes(this.#segments) + sumBytes(this.#quarantined) + sumBytes(this.#indexes)
   }
 
   // ---- syncing
@@ -404,13 +451,15 @@ export class Store {
 
   async #syncOnce(): Promise<void> {
     const toSeq = this.#nextSeq - 1
-    this.#dirty = false
     try {
-      if (!this.#active) throw Object.assign(new Error('the active segment is not open'), { code: 'EIO' })
-      await this.#active.file.datasync()
-      await this.#syncDirectory()
+      if (!this.#active) throw ioError('the active segment is not open')
+      for (const text of this.#texts()) {
+        if (!text.dirty) continue
+        await text.datasync()
+        this.#listener.wrote(syncWriteBytes)
+      }
+      await this.files.syncDirectory()
     } catch (error) {
-      this.#dirty = true
       this.#suspect = true
       this.#known = false
       this.#listener.syncFailed(error)
@@ -419,44 +468,39 @@ export class Store {
     this.#listener.synced(toSeq)
   }
 
-  async #syncAll(): Promise<void> {
-    await this.#syncing
-    if (this.#dirty) await this.sync()
-  }
-
-  async #syncDirectory(): Promise<void> {
-    if (!this.#directoryDirty) return
-    this.#directoryDirty = false
-    try {
-      await this.#disk.syncDirectory(this.#options.dir)
-    } catch (error) {
-      this.#directoryDirty = true
-      throw error
-    }
+  /** Others may have taken what the active segment was to grow into: then it ends here, and goes on in the room of the oldest. */
+  async keepReserve(): Promise<void> {
+    await this.files.lookForRoom()
+    const active = this.#active
+    if (!active || this.files.room >= 0) return
+    active.capacity = Math.max(active.bytes, active.capacity + this.files.room)
+    this.#reserveActive()
   }
 
   // ---- the end
 
-  /** Syncs and closes the active segment. */
+  /** Syncs and closes the segments. */
   async finish(): Promise<void> {
-    const active = this.#active
-    if (!active) return
-    await this.#syncAll()
+    await this.#syncing
+    if (this.#active && this.dirty) await this.sync()
+    for (const text of this.#texts()) await text.close()
     this.#active = null
-    await active.file.close()
-    await this.#syncDirectory()
+    this.#full = []
+    await this.files.syncDirectory()
   }
 
-  /** Closes it as it is. */
+  /** No more upkeep. Not in turn with the other calls, because it may wait for one. */
+  stopUpkeep(): Promise<void> {
+    return this.#upkeep.stop()
+  }
+
+  /** Closes the segments as they are. */
   async letGo(): Promise<void> {
     await this.#syncing?.catch(toldAlready)
-    const file = this.#active?.file
+    const texts = this.#texts()
     this.#active = null
-    await file?.close().catch(toldAlready)
-  }
-
-  #path(name: string): string {
-    return join(this.#options.dir, name)
+    this.#full = []
+    for (const text of texts) await text.close().catch(toldAlready)
   }
 }
 
@@ -465,32 +509,5 @@ const pastTense = { keep: 'kept', cut: 'cut', quarantine: 'quarantined', delete:
 /** At most. */
 const lineBytesOf = (entry: Queued): number => (entry.kind === 'gap' ? gapLineBytes : entry.bytes + lineOverheadBytes)
 
-const sumBytes = (files: readonly { bytes: number }[]): number => files.reduce((sum, { bytes }) => sum + bytes, 0)
-
-/** For what fails after a failure that is on its way to be dealt with: it has no more to say. */
-const toldAlready = (): void => undefined
-
-async function writeWhole(file: DiskFile, bytes: Buffer, length: number, position: number): Promise<void> {
-  const { failure } = await writeAsMuch(file, bytes, length, position)
-  if (failure !== null) throw failure
-}
-
-/** A disk that takes only a part says why at the next try. */
-async function writeAsMuch(
-  file: DiskFile,
-  bytes: Buffer,
-  length: number,
-  position: number,
-): Promise<{ written: number; failure: unknown }> {
-  let written = 0
-  while (written < length) {
-    try {
-      const more = await file.write(bytes, written, length - written, position + written)
-      if (more === 0) throw Object.assign(new Error('nothing was written'), { code: 'EIO' })
-      written += more
-    } catch (failure) {
-      return { written, failure }
-    }
-  }
-  return { written, failure: null }
-}
+const noRoom = (bytes: number): Error =>
+  Object.assign(new Error(`ENOSPC: no room beside the reserve of free disk (${bytes} bytes)`), { code: 'ENOSPC' })

@@ -1,7 +1,7 @@
 /** The truth about every segment, told from the bytes alone: works on a live ring, a dead one and a copy. */
 import { join } from 'node:path'
 import { type Disk, realDisk } from './disk.js'
-import { explained, readGap, type Span, sizeOf, without } from './gap.js'
+import { explained, type Gap, readGap, type Span, sizeOf, without } from './gap.js'
 import { listSegments, scanned } from './read.js'
 import type { RingHealth } from './ring.js'
 import type { SegmentName } from './segment.js'
@@ -12,6 +12,8 @@ type Findings = {
   records: number
   /** Numbers missing before, in or after it. */
   readonly missing: Span[]
+  /** Members whose numbers an index tells, and how many records each held. */
+  readonly damaged: (Span & Readonly<{ count: number }>)[]
   /** Before its last record. */
   badStretches: number
   /** After it, and how many records that may have been. */
@@ -32,7 +34,7 @@ type Place = { expected: number; offset: number }
  */
 export async function* verifyRing(dir: string, disk: Disk = realDisk): AsyncGenerator<RingHealth> {
   const all: Findings[] = []
-  const accounted: Span[] = []
+  const accounted: Gap[] = []
   const place: Place = { expected: 1, offset: 0 }
   let segments = await listSegments(disk, dir)
   for (let segment = segments[0]; segment; ) {
@@ -41,7 +43,7 @@ export async function* verifyRing(dir: string, disk: Disk = realDisk): AsyncGene
     const findings = all.find(known => known.segment.firstSeq === firstSeq) ?? enter(segment, all, place)
     // Once it has a successor nothing more is written to it. Only what was listed before the reading proves that.
     const next = segments.find(isNewer)
-    await examine(disk, dir, findings, place, span => accounted.push(span))
+    await examine(disk, dir, findings, place, gap => accounted.push(gap))
     if (next) segment = next
     else {
       segments = await listSegments(disk, dir)
@@ -65,6 +67,7 @@ function enter(segment: SegmentName, all: Findings[], place: Place): Findings {
     segment,
     records: 0,
     missing: [],
+    damaged: [],
     badStretches: 0,
     badAtEnd: 0,
     badLineEnds: 0,
@@ -87,17 +90,20 @@ async function examine(
   dir: string,
   findings: Findings,
   place: Place,
-  account: (span: Span) => void,
+  account: (gap: Gap) => void,
 ): Promise<void> {
   findings.badAtEnd = findings.badLineEnds = findings.tailBytes = 0
   const { segment } = findings
-  for await (const items of scanned(disk, dir, segment, place.offset)) {
+  for await (const items of scanned(disk, dir, segment, { from: place.offset })) {
     for (const item of items) {
       if (item.kind === 'tail') findings.tailBytes = item.bytes
       else if (item.kind === 'bad') {
         findings.badAtEnd++
         findings.badLineEnds += item.lineEnds
         findings.refusal = item.refusal ?? findings.refusal
+        if (item.numbers) noteDamaged(findings, place, item.numbers, item.lineEnds)
+      } else if (item.kind === 'skipped') {
+        throw new Error('a verification leaves nothing out')
       } else if (item.seq < place.expected) {
         // A line that stands there twice: no false record comes of it, but it is not what the writer wrote.
         findings.badAtEnd++
@@ -109,19 +115,34 @@ async function examine(
         findings.badStretches += findings.badAtEnd
         findings.badAtEnd = findings.badLineEnds = 0
         const gap = readGap(item.json)
-        if (gap) account(explained(gap))
+        if (gap) account(gap)
       }
     }
   }
 }
 
-function healthOf(dir: string, findings: Findings, accounted: readonly Span[], isLast: boolean): RingHealth {
+/** What its index says was in it is lost, however much else of the segment is gone and accounted for. */
+function noteDamaged(findings: Findings, place: Place, { fromSeq, toSeq }: Span, count: number): void {
+  findings.badLineEnds -= count
+  if (toSeq < place.expected) return
+  if (fromSeq > place.expected) findings.missing.push({ fromSeq: place.expected, toSeq: fromSeq - 1 })
+  findings.damaged.push({ fromSeq: Math.max(fromSeq, place.expected), toSeq, count })
+  place.expected = toSeq + 1
+}
+
+function healthOf(dir: string, findings: Findings, gaps: readonly Gap[], isLast: boolean): RingHealth {
   const { segment, records, badLineEnds, tailBytes, refusal } = findings
   const badStretches = findings.badStretches + findings.badAtEnd
-  const missing = findings.missing.flatMap(span => without(span, accounted))
-  const lost = sizeOf(missing) + (isLast ? badLineEnds : 0)
+  const accounted = gaps.map(explained)
+  const saidDamaged = gaps.filter(({ reason }) => reason === 'damage')
+  const unsaid = findings.damaged.filter(span => without(span, saidDamaged).length > 0)
+  const missing = [...findings.missing.flatMap(span => without(span, accounted)), ...unsaid]
+  const lost =
+    sizeOf(findings.missing.flatMap(span => without(span, accounted))) +
+    unsaid.reduce((sum, { count }) => sum + count, 0) +
+    (isLast ? badLineEnds : 0)
   // Bad bytes whose records are all accounted for are history; with nothing missing they are something that does not belong there.
-  const isStrange = badStretches > 0 && findings.missing.length === 0
+  const isStrange = badStretches > 0 && findings.missing.length + findings.damaged.length === 0
   const status = lost > 0 || isStrange ? 'damaged' : tailBytes > 0 ? 'torn' : 'ok'
   const said = [
     ...(refusal ? [`the disk does not give all of it back (${refusal})`] : []),

@@ -1,13 +1,30 @@
 /** The one who writes: what waits, when it is handed over, who is told, and memory while the disk refuses. */
 import { codeOf, type Disk } from './disk.js'
+import type { Loss } from './gap.js'
 import { Queue, type Queued } from './queue.js'
-import type { Durability, GapReason, RingOptions, RingRecovery, RingState, RingWriter } from './ring.js'
+import type {
+  Durability,
+  GapReason,
+  RingLimits,
+  RingOptions,
+  RingRecovery,
+  RingState,
+  RingWriter,
+  Timers,
+} from './ring.js'
 import { batchBytesMax, Store, type Told } from './store.js'
+import { systemTimers } from './timers.js'
+import { WriteMeter } from './write-meter.js'
 
 /** A record reaches the kernel 20 ms after its append at the latest; the rest is for timers that are late. */
 const handOverAfterMs = 15
-const syncEveryMs = 5_000
 const healEveryMs = 2_000
+
+const standardLimits: RingLimits = {
+  syncEveryMs: 5_000,
+  dailyWriteBytesMax: 200_000_000,
+  groupedSyncEveryMs: 60_000,
+}
 
 /** What may wait while the disk is slow, and what while it refuses. */
 const queueLimit = { bytes: 4 * 1024 * 1024, records: 10_000 }
@@ -15,7 +32,10 @@ const memoryLimit = { bytes: 1024 * 1024, records: 2_000 }
 
 export class Writer implements RingWriter {
   readonly #store: Store
-  readonly #budgetBytes: number
+  readonly #options: RingOptions
+  readonly #limits: RingLimits
+  readonly #timers: Timers
+  readonly #meter: WriteMeter
   readonly #queue = new Queue()
 
   #mode: 'disk' | 'memory' = 'disk'
@@ -23,25 +43,40 @@ export class Writer implements RingWriter {
   #reason: GapReason = 'ioError'
   #refusal = ''
   #closed = false
+  #closing: Promise<void> | null = null
 
   /** One thing at a time touches the store; this is the end of the line. */
   #work: Promise<void> = Promise.resolve()
   #awaitingSync: { seq: number; answer: (seq: number) => void }[] = []
   #syncedTo = 0
   #urgent = false
-  #handOver: NodeJS.Timeout | null = null
-  #heal: NodeJS.Timeout | null = null
-  #syncTimer: NodeJS.Timeout | null = null
+  /** Over the day's bytes: syncs are put together, and who waits for one waits longer. */
+  #isGrouping = false
+  #syncedAtMs: number
+  /** Each cancels a timer. */
+  #handOver: (() => void) | null = null
+  #heal: (() => void) | null = null
+  #syncTimer: (() => void) | null = null
 
   constructor(options: RingOptions, disk: Disk) {
-    this.#budgetBytes = options.budgetBytes
-    this.#store = new Store(options, disk, {
-      synced: toSeq => this.#answerSynced(toSeq),
-      syncFailed: error => {
+    this.#options = options
+    this.#limits = { ...standardLimits, ...options.limits }
+    this.#timers = options.timers ?? systemTimers
+    this.#meter = new WriteMeter(() => this.#timers.nowMs())
+    this.#syncedAtMs = this.#timers.nowMs()
+    const listener = {
+      synced: (toSeq: number) => this.#answerSynced(toSeq),
+      syncFailed: (error: unknown) => {
         this.#refused(error)
         this.#answerUnsynced()
       },
-    })
+      lost: (losses: readonly Loss[]) => {
+        this.#queue.prepend(losses)
+        this.#wake(false)
+      },
+      wrote: (bytes: number) => this.#meter.add(bytes),
+    }
+    this.#store = new Store(options, disk, listener, task => this.#exclusively(task))
   }
 
   /** Looks, recovers and goes to work, or to memory where the disk refuses. */
@@ -53,7 +88,7 @@ export class Writer implements RingWriter {
       // What recovery has to tell, no power cut shall make silent again.
       if (this.#store.dirty) await this.#store.sync()
     })
-    this.#syncTimer = setInterval(() => void this.#exclusively(() => this.#syncRegularly()), syncEveryMs).unref()
+    this.#awaitSyncTime()
     return told
   }
 
@@ -80,28 +115,33 @@ export class Writer implements RingWriter {
   get state(): RingState {
     return {
       ...this.#store.size,
-      budgetBytes: this.#budgetBytes,
+      budgetBytes: this.#options.budgetBytes,
+      writtenDayBytes: this.#meter.dayBytes,
+      writesAreGrouped: this.#isGrouping,
       mode: this.#mode,
       lostUnsaid: this.#queue.lostUnsaid,
       ...(this.#mode === 'memory' ? { refusal: this.#refusal } : {}),
     }
   }
 
-  async close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true
-      for (const timer of [this.#handOver, this.#heal, this.#syncTimer]) clearTimeout(timer ?? undefined)
-      void this.#exclusively(async () => {
-        if (this.#mode === 'memory') await this.#tryAgain()
-        await this.#drain()
-        await this.#store.finish()
-      })
-      void this.#exclusively(async () => {
-        await this.#store.letGo()
-        this.#answerUnsynced()
-      })
-    }
-    await this.#work
+  close(): Promise<void> {
+    this.#closing ??= this.#end()
+    return this.#closing
+  }
+
+  async #end(): Promise<void> {
+    this.#closed = true
+    for (const cancel of [this.#handOver, this.#heal, this.#syncTimer]) cancel?.()
+    await this.#store.stopUpkeep()
+    void this.#exclusively(async () => {
+      if (this.#mode === 'memory') await this.#tryAgain()
+      await this.#drain()
+      await this.#store.finish()
+    })
+    await this.#exclusively(async () => {
+      await this.#store.letGo()
+      this.#answerUnsynced()
+    })
   }
 
   #wake(now: boolean): void {
@@ -110,12 +150,12 @@ export class Writer implements RingWriter {
       // Not at once: what is appended in the same turn goes with the same write.
       setImmediate(() => this.#handOverNow())
     } else if (!now && !this.#handOver && !this.#urgent) {
-      this.#handOver = setTimeout(() => this.#handOverNow(), handOverAfterMs)
+      this.#handOver = this.#timers.after(handOverAfterMs, () => this.#handOverNow(), true)
     }
   }
 
   #handOverNow(): void {
-    clearTimeout(this.#handOver ?? undefined)
+    this.#handOver?.()
     this.#handOver = null
     this.#urgent = false
     void this.#exclusively(() => this.#drain())
@@ -164,10 +204,10 @@ export class Writer implements RingWriter {
     this.#queue.answerAll()
     this.#queue.shrink(memoryLimit, this.#reason)
     if (this.#closed || this.#heal) return
-    this.#heal = setTimeout(() => {
+    this.#heal = this.#timers.after(healEveryMs, () => {
       this.#heal = null
       void this.#exclusively(() => this.#tryAgain())
-    }, healEveryMs).unref()
+    })
   }
 
   async #tryAgain(): Promise<void> {
@@ -176,17 +216,42 @@ export class Writer implements RingWriter {
     this.#mode = 'disk'
   }
 
+  #awaitSyncTime(): void {
+    if (this.#closed) return
+    this.#syncTimer = this.#timers.after(this.#limits.syncEveryMs, () => {
+      void this.#exclusively(() => this.#syncRegularly()).then(() => this.#awaitSyncTime())
+    })
+  }
+
   async #syncRegularly(): Promise<void> {
+    this.#watchBudget()
     if (this.#mode === 'memory' || !this.#store.dirty) return
+    await this.#store.keepReserve()
     this.#syncInBackground()
     if (!(await this.#store.isDeleted())) return
     this.#queue.prepend(await this.#store.heal())
     await this.#drain()
   }
 
+  /** Flash wears out: who writes more in a day than it should bear pays with durability that comes later, and is told so. */
+  #watchBudget(): void {
+    const { dailyWriteBytesMax: limitBytes } = this.#limits
+    const writtenBytes = this.#meter.dayBytes
+    const exceeded = writtenBytes > limitBytes
+    if (exceeded === this.#isGrouping) return
+    this.#isGrouping = exceeded
+    this.#options.onNotice?.({ notice: 'writeBudget', exceeded, writtenBytes, limitBytes })
+  }
+
   /** Beside the writing, so that records on their way to the kernel do not wait for the device. */
   #syncInBackground(): void {
     if (this.#store.syncing || !this.#store.dirty) return
+    this.#watchBudget()
+    const { syncEveryMs, groupedSyncEveryMs } = this.#limits
+    const nowMs = this.#timers.nowMs()
+    // The regular try comes again in a moment, and one of them is late enough.
+    if (this.#isGrouping && nowMs - this.#syncedAtMs < groupedSyncEveryMs - syncEveryMs / 2) return
+    this.#syncedAtMs = nowMs
     this.#store.sync().then(
       () => {
         if (this.#awaitingSync.length > 0) this.#syncInBackground()

@@ -8,6 +8,9 @@ const segment = (firstSeq: number, different: Partial<FoundSegment> = {}): Found
   firstSeq,
   sealed: false,
   bytes: 1_000,
+  isRead: true,
+  index: null,
+  missing: [],
   unreadable: null,
   records: 10,
   lastSeq: firstSeq + 9,
@@ -30,7 +33,8 @@ const other = (kind: FoundFile['kind'], name: string, firstSeq: number | null = 
   bytes,
 })
 
-const plan = (found: Partial<Found>) => planRecovery({ segments: [], others: [], gaps: [], givenOut: 0, ...found })
+const plan = (found: Partial<Found>) =>
+  planRecovery({ segments: [], others: [], facts: null, gaps: [], givenOut: 0, ...found })
 
 const damage = (fromSeq: number, toSeq: number, count = toSeq - fromSeq + 1) => ({
   reason: 'damage' as const,
@@ -191,7 +195,10 @@ t.test('a sealed segment is never cut', async t => {
 })
 
 t.test('a segment that a gap record says is gone is deleted without another word', async t => {
-  const found = plan({ segments: [segment(1), segment(11)], gaps: [{ reason: 'overflow', fromSeq: 1, toSeq: 10 }] })
+  const found = plan({
+    segments: [segment(1), segment(11)],
+    gaps: [{ reason: 'overflow', count: 10, fromSeq: 1, toSeq: 10 }],
+  })
   t.strictSame(found, {
     steps: [
       {
@@ -211,7 +218,7 @@ t.test('what a gap record has told of is not told again', async t => {
   const quarantined = other('quarantined', `${segmentName(11)}.bad`, 11)
   const segments = [segment(1), segment(21)]
   t.strictSame(plan({ segments, others: [quarantined] }).losses, [damage(11, 20)])
-  const gaps = [{ reason: 'damage' as const, fromSeq: 11, toSeq: 20 }]
+  const gaps = [damage(11, 20)]
   t.strictSame(plan({ segments, others: [quarantined], gaps }).losses, [])
 })
 
@@ -222,7 +229,7 @@ t.test('a crash after the quarantine of the newest segment leaves its numbers un
 })
 
 t.test('numbers that gap records or this process know of are never used again', async t => {
-  const gaps = [{ reason: 'damage' as const, fromSeq: 11, toSeq: 40 }]
+  const gaps = [damage(11, 40)]
   t.equal(plan({ segments: [segment(1)], gaps }).nextSeq, 41)
   const forgotten = plan({ segments: [segment(1)], givenOut: 15 })
   t.strictSame({ nextSeq: forgotten.nextSeq, losses: forgotten.losses }, { nextSeq: 16, losses: [damage(11, 15)] })

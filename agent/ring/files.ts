@@ -1,0 +1,192 @@
+/** What lies in a ring's directory: its files in order, what they take, how much room there is, and what is not on the device yet. */
+import { join } from 'node:path'
+import { codeOf, type Disk, toldAlready, writeWhole } from './disk.js'
+import { indexIn } from './members.js'
+import { segmentOrder } from './segment.js'
+import type { SegmentIndex } from './segment-index.js'
+
+/** A sealed segment, or a text segment that is not written to any more. */
+export type SegmentFile = {
+  readonly name: string
+  readonly firstSeq: number
+  readonly sealed: boolean
+  bytes: number
+  /** `undefined` until it was read, `null` where there is none that is sound. */
+  index?: SegmentIndex | null
+  /** A gap record has told that it goes, but a crash came between. */
+  isTold?: boolean
+}
+
+export type Quarantined = Readonly<{ name: string; bytes: number }>
+
+export type FilesOptions = Readonly<{
+  dir: string
+  budgetBytes: number
+  filesMax: number
+  disk: Disk
+  /** Told of what is about to be written to the device, roughly. */
+  onWrite: (bytes: number) => void
+}>
+
+/** What a change of the directory costs on the device, roughly: a block of it and of its journal. */
+const directoryWriteBytes = 4096
+
+/** Of the file system's free bytes, what the ring leaves to others: the smaller of the two. */
+const reserveBytesMax = 10 * 1024 * 1024
+const reservePart = 0.05
+
+export class Files {
+  readonly #options: FilesOptions
+  /** Oldest first, without the one that is written. */
+  segments: SegmentFile[] = []
+  quarantined: Quarantined[] = []
+  /** Of the segment that is written: all that it may grow to. */
+  activeBytes = 0
+  /** Of those, what is not written yet. */
+  activeRoom = 0
+  #temporary = new Map<string, number>()
+  /** What the disk has beyond its reserve; only as new as the last look. */
+  #diskRoom = Number.POSITIVE_INFINITY
+  #dirty = false
+
+  constructor(options: FilesOptions) {
+    this.#options = options
+  }
+
+  get disk(): Disk {
+    return this.#options.disk
+  }
+
+  path(name: string): string {
+    return join(this.#options.dir, name)
+  }
+
+  /** All files together, the active segment as large as it may become. */
+  get reservedBytes(): number {
+    return this.activeBytes + sumBytes(this.segments) + sumBytes(this.quarantined) + sum(this.#temporary.values())
+  }
+
+  /** How much more may be written: within the budget, and without touching the disk's reserve. */
+  get room(): number {
+    return Math.min(this.#options.budgetBytes - this.reservedBytes, this.#diskRoom - this.activeRoom)
+  }
+
+  get isCrowded(): boolean {
+    return this.segments.length + this.quarantined.length >= this.#options.filesMax
+  }
+
+  /** Asks the disk how much room there is. One that does not say has enough, until it refuses. */
+  async lookForRoom(): Promise<void> {
+    const { disk, dir } = this.#options
+    const space = await disk.space(dir).catch((error: unknown) => {
+      if (codeOf(error) === '') throw error
+      return null
+    })
+    this.#diskRoom = space
+      ? space.freeBytes - Math.min(reserveBytesMax, Math.floor(space.totalBytes * reservePart))
+      : Number.POSITIVE_INFINITY
+  }
+
+  /** Read when it is asked for first; `null` where there is none that is sound. */
+  async indexOf(segment: SegmentFile): Promise<SegmentIndex | null> {
+    if (segment.index === undefined) segment.index = segment.sealed ? await this.#readIndex(segment.name) : null
+    return segment.index
+  }
+
+  async #readIndex(name: string): Promise<SegmentIndex | null> {
+    try {
+      return await indexIn(this.#options.disk, this.path(name))
+    } catch (error) {
+      if (codeOf(error) === '') throw error
+      return null
+    }
+  }
+
+  add(segment: SegmentFile): void {
+    this.segments = [...this.segments.filter(({ name }) => name !== segment.name), segment].sort(segmentOrder)
+  }
+
+  /** Writes a file that nobody sees yet, onto the device. */
+  async writeTemporary(name: string, pieces: readonly Buffer[]): Promise<void> {
+    const { disk } = this.#options
+    const bytes = pieces.reduce((sum, { length }) => sum + length, 0)
+    this.#temporary.set(name, bytes)
+    try {
+      const file = await disk.open(this.path(name), 'create')
+      try {
+        let position = 0
+        for (const piece of pieces) {
+          await writeWhole(file, piece, piece.length, position)
+          position += piece.length
+        }
+        await file.datasync()
+      } finally {
+        await file.close()
+      }
+      this.#options.onWrite(bytes + directoryWriteBytes)
+    } catch (error) {
+      await this.removeTemporary(name).catch(toldAlready)
+      throw error
+    }
+  }
+
+  async removeTemporary(name: string): Promise<void> {
+    await this.remove(name)
+    this.#temporary.delete(name)
+  }
+
+  /** Gives a temporary file its name, in place of what had it; survives a power cut when the promise resolves. */
+  async putInPlace(temporary: string, segment: SegmentFile): Promise<void> {
+    this.#dirty = true
+    await this.#options.disk.rename(this.path(temporary), this.path(segment.name))
+    this.#temporary.delete(temporary)
+    this.add(segment)
+    await this.syncDirectory()
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    this.#dirty = true
+    await this.#options.disk.rename(this.path(from), this.path(to))
+    this.#temporary.delete(from)
+  }
+
+  /** That it is gone is all that is wanted: one that was not there is fine. */
+  async remove(name: string): Promise<void> {
+    this.#dirty = true
+    try {
+      await this.#options.disk.remove(this.path(name))
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+    }
+    this.segments = this.segments.filter(segment => segment.name !== name)
+    this.quarantined = this.quarantined.filter(file => file.name !== name)
+  }
+
+  created(): void {
+    this.#dirty = true
+  }
+
+  /** Makes what was created, renamed and removed survive a power cut. */
+  async syncDirectory(): Promise<void> {
+    if (!this.#dirty) return
+    this.#dirty = false
+    try {
+      await this.#options.disk.syncDirectory(this.#options.dir)
+      this.#options.onWrite(directoryWriteBytes)
+    } catch (error) {
+      this.#dirty = true
+      throw error
+    }
+  }
+
+  forget(): void {
+    this.segments = []
+    this.quarantined = []
+    this.activeBytes = 0
+    this.activeRoom = 0
+    this.#temporary.clear()
+  }
+}
+
+const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0)
+const sumBytes = (files: readonly { bytes: number }[]): number => files.reduce((total, { bytes }) => total + bytes, 0)

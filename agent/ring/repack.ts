@@ -1,0 +1,83 @@
+/** Segments packed anew: text becomes sealed, and of a sealed one only what is protected stays. */
+import { AgentError } from '../errors.js'
+import type { Disk } from './disk.js'
+import { typeOf } from './envelope.js'
+import type { Files, SegmentFile } from './files.js'
+import type { Span } from './gap.js'
+import { scanSegment } from './scan.js'
+import { type Sealed, type SealedSpan, Sealer } from './seal.js'
+import type { MemberEntry, SegmentIndex } from './segment-index.js'
+
+/**
+ * @param level zlib's
+ * @returns `missing`: the numbers of the span of which there is no sound line
+ * @throws what the disk says; AgentError `RING_UNREADABLE` where there is no sound line at all
+ */
+export async function sealText(
+  disk: Disk,
+  path: string,
+  span: SealedSpan,
+  level: number,
+): Promise<{ sealed: Sealed; missing: readonly Span[] }> {
+  const sealer = new Sealer(level)
+  const missing: Span[] = []
+  let expected = span.firstSeq
+  for await (const items of scanSegment(disk, path, false)) {
+    for (const item of items) {
+      // A line that stands there twice is kept once.
+      if (item.kind !== 'line' || item.seq < expected || item.seq > span.lastSeq) continue
+      if (item.seq > expected) missing.push({ fromSeq: expected, toSeq: item.seq - 1 })
+      sealer.add(item.seq, item.json)
+      expected = item.seq + 1
+    }
+  }
+  if (expected === span.firstSeq) throw new AgentError('RING_UNREADABLE', `${path} holds no sound record`)
+  if (expected <= span.lastSeq) missing.push({ fromSeq: expected, toSeq: span.lastSeq })
+  return { sealed: await sealer.finish(span), missing }
+}
+
+/** It is done while room is short, mostly in a storm: quick is better than small. */
+const thinningLevel = 6
+
+/**
+ * @param before another one that is thinned already, to whose end the survivors are added
+ * @returns `survivors`: how many of the segment's own records stay
+ */
+export async function thinned(
+  disk: Disk,
+  files: Files,
+  before: SegmentFile | null,
+  segment: SegmentFile,
+  index: SegmentIndex,
+  survives: ReadonlySet<string>,
+): Promise<{ sealed: Sealed; survivors: number }> {
+  const sealer = new Sealer(thinningLevel)
+  let last = 0
+  const add = (seq: number, json: Buffer): boolean => {
+    if (seq <= last) return false
+    last = seq
+    sealer.add(seq, json)
+    return true
+  }
+  if (before) {
+    for await (const items of scanSegment(disk, files.path(before.name), true))
+      for (const item of items) if (item.kind === 'line') add(item.seq, item.json)
+  }
+  let survivors = 0
+  const opensFile = before === null
+  const [opening] = index.members
+  const wants = ({ firstSeq, types }: MemberEntry) =>
+    types.some(type => survives.has(type)) || (opensFile && firstSeq === opening?.firstSeq)
+  for await (const items of scanSegment(disk, files.path(segment.name), true, { wants })) {
+    for (const item of items) {
+      if (item.kind !== 'line') continue
+      const type = typeOf(item.json)
+      // The record that opens the segment goes on explaining what stays of it.
+      const isOpening = opensFile && survivors === 0 && type === 'context'
+      if ((survives.has(type) || isOpening) && add(item.seq, item.json)) survivors++
+    }
+  }
+  if (survivors === 0) throw new AgentError('RING_UNREADABLE', `${segment.name} holds none of what it says`)
+  const firstSeq = before?.index?.firstSeq ?? index.firstSeq
+  return { sealed: await sealer.finish({ firstSeq, lastSeq: index.lastSeq, thinned: true }), survivors }
+}
