@@ -5,11 +5,13 @@
  *
  * `HUBREC_TEST_LONG=1` runs 10,000 lives of 200 actions. `HUBREC_TEST_SEED` and `HUBREC_TEST_PATH` (both are printed) repeat one.
  */
+import '../support/steady-deflate.js'
+
 import fc from 'fast-check'
 import t from 'tap'
 import { followRing, readRing } from '../../agent/ring/read.js'
 import { ringIsWhole, verifyRing } from '../../agent/ring/verify.js'
-import { classes, Life, ringDir, seals, toldOf } from '../support/ring-life.js'
+import { classes, Life, ringDir, toldOf } from '../support/ring-life.js'
 import { grep, RingModel, type Told, unzipped } from '../support/ring-model.js'
 import { collect, seedFrom } from '../support/ring-records.js'
 import { type Crash, type Operation, type Random, randomFrom, SimulatedDisk } from '../support/simulated-disk.js'
@@ -171,7 +173,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 
 class World {
   readonly #random: Random
-  readonly #model = new RingModel(seals ? classes : [])
+  readonly #model = new RingModel(classes)
   #disk: SimulatedDisk
   #life!: Life
   #budgetBytes = smallestBudget
@@ -191,6 +193,7 @@ class World {
     await this.#disk.makeDirectory('/state')
     await this.#open()
     for (const action of actions) {
+      if (process.env.DBG) console.log('DO', JSON.stringify(action), this.#life.ring.state.mode)
       await this.#unlessCrashed(() => this.#do(action))
       this.#say([])
     }
@@ -223,6 +226,7 @@ class World {
       case 'verify':
         return this.#verify()
       case 'fill':
+        this.#model.troubled(true)
         this.#disk.othersBytes += Math.max(0, this.#disk.freeBytes - action.freeBytes)
         return
       case 'free':
@@ -242,6 +246,8 @@ class World {
         return
       case 'close':
         await this.#close()
+        // What was guaranteed of the larger need not fit into the smaller.
+        if (action.budgetBytes < this.#budgetBytes) this.#model.troubled(this.#isTroubled)
         this.#budgetBytes = action.budgetBytes
         return this.#open()
     }
@@ -272,6 +278,7 @@ class World {
     this.#disk.readOnly = false
     this.#fails = null
     await this.#life.timers.advance(5_000)
+    this.#model.troubled(false)
     if (this.#life.ring.state.mode !== 'disk') this.#say([`it is still in memory: ${this.#life.ring.state.refusal}`])
   }
 
@@ -335,6 +342,7 @@ class World {
     this.#disk.forgetPeak()
     this.#bytesBefore = this.#disk.bytesIn(ringDir)
     this.#disk.onCall = call => {
+      if (process.env.DBG) console.log('   ', call.index, call.operation, call.path)
       if (this.#crash && call.index >= this.#crash.atCall) return { crash: this.#crash.how, when: this.#crash.when }
       const fails = this.#fails
       if (!fails || fails.operation !== call.operation) return null
@@ -342,6 +350,7 @@ class World {
       this.#failures++
       // What it cannot read a recovery may have to take for lost.
       this.#model.confused()
+      this.#model.troubled(true)
       return { fails: fails.code }
     }
     this.#life = new Life(this.#disk, this.#model)
@@ -395,6 +404,8 @@ class World {
       atCall: again.after,
     }
     this.#disk = left
+    this.#fails = null
+    if (process.env.DBG) for (const f of left.files(ringDir)) console.log('LEFT', how, f.name, f.bytes)
     this.#tear(tear)
     for (const flip of flips) this.#flip(flip)
     if (!this.#model.isDamaged && left.bytesIn(ringDir) > 0) {
@@ -412,7 +423,7 @@ class World {
     const newest = this.#disk.files(ringDir).findLast(({ name }) => name.endsWith('.log'))
     if (tear === 'nothing' || !newest) return
     const path = `${ringDir}/${newest.name}`
-    this.#disk.place(path, Buffer.concat([this.#disk.contentOf(path), Buffer.from(tears[tear])]))
+    this.#disk.damage(path, Buffer.concat([this.#disk.contentOf(path), Buffer.from(tears[tear])]))
     this.#model.confused()
   }
 
@@ -428,7 +439,7 @@ class World {
     const hit = linesIn(bytes, flipped.name, position)
     this.#model.damaged(hit, found)
     bytes[position]! ^= 1 << bit
-    this.#disk.place(path, bytes)
+    this.#disk.damage(path, bytes)
   }
 
   #say(problems: readonly string[]): void {
@@ -447,6 +458,14 @@ function linesIn(bytes: Buffer, name: string, position: number): number[] {
 
 const seqsIn = (text: string): number[] => [...text.matchAll(/\{"seq":(\d+)/g)].map(([, seq]) => Number(seq))
 
+if (process.env.REPLAY) {
+  const [seed, actions] = JSON.parse(process.env.REPLAY)
+  await new World(seed).live(actions).then(
+    () => console.log('FINE'),
+    (e: Error) => console.log('FAILED', e.stack),
+  )
+  process.exit(0)
+}
 t.test('model and ring agree, whatever happens to the machine in whichever order', async t => {
   const seed = seedFrom('HUBREC_TEST_SEED')
   const path = process.env.HUBREC_TEST_PATH

@@ -1,4 +1,6 @@
 /** One life of a ring on a simulated disk: from its opening to its end, by closing or by a crash, told to the model. */
+import './steady-deflate.js'
+
 import { openRing } from '../../agent/ring/open.js'
 import { lastRecords, readRing } from '../../agent/ring/read.js'
 import type { Durability, RingClass, RingRecovery, RingWriter } from '../../agent/ring/ring.js'
@@ -7,9 +9,7 @@ import { ManualTimers } from './manual-timers.js'
 import { grep, type Parsed, type RingModel, type Told } from './ring-model.js'
 import { collect } from './ring-records.js'
 import type { Crash, SimulatedDisk } from './simulated-disk.js'
-
-/** Whether full segments are sealed and thinned: then that has to be seen, and shares are kept. */
-export const seals: boolean = false
+import { isDeflating } from './steady-deflate.js'
 
 export const ringDir = '/state/ring'
 
@@ -106,7 +106,7 @@ export async function atRest(disk: SimulatedDisk): Promise<void> {
   for (let quiet = 0; quiet < 3; quiet++) {
     await new Promise(resolve => setImmediate(resolve))
     if (disk.isDead) await new Promise(() => {})
-    if (disk.isBusy) quiet = -1
+    if (disk.isBusy || isDeflating()) quiet = -1
   }
 }
 

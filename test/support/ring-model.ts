@@ -19,6 +19,8 @@ type Known = {
   /** The number it was promised, or found under; 0 for none. */
   seq: number
   safety: Safety
+  /** It was there while the disk was too full, or failed, for its class to be kept: only its age counts. */
+  isOrdinary: boolean
   /** A sync of it failed, and nobody was there to write it anew: no later sync can be relied on. */
   isDropped: boolean
 }
@@ -59,6 +61,7 @@ export class RingModel {
   /** Whether anything but overflow can have taken numbers: then gap records may say so. */
   #mayHaveHoles: boolean
   #isConfused = false
+  #isInTrouble = false
   /** Whether what is found now is all that the device has. */
   #isOnDevice = false
 
@@ -95,7 +98,16 @@ export class RingModel {
     const data = { id, x: filler(id, bytes) }
     const at = new Date(atMs).toISOString()
     const json = JSON.stringify({ at, bootId: 'boot-1', monoMs: 1_000, level: 30, type, conn: null, inc: null, data })
-    this.#known.set(id, { id, type, atMs, json, seq: 0, safety: 'none', isDropped: false })
+    this.#known.set(id, {
+      id,
+      type,
+      atMs,
+      json,
+      seq: 0,
+      safety: 'none',
+      isDropped: false,
+      isOrdinary: this.#isInTrouble,
+    })
     return { id, json, era: this.#crashes.length }
   }
 
@@ -141,6 +153,12 @@ export class RingModel {
   confused(): void {
     this.#mayHaveHoles = true
     this.#isConfused = true
+  }
+
+  /** The disk has no room for all that was guaranteed, or does not give it back: what is there now can go by its age. */
+  troubled(isInTrouble: boolean): void {
+    this.#isInTrouble = isInTrouble
+    for (const known of this.#known.values()) known.isOrdinary = true
   }
 
   get isDamaged(): boolean {
@@ -233,8 +251,9 @@ export class RingModel {
       if (known?.safety === 'none') known.safety = this.#isOnDevice ? 'disk' : 'kernel'
     }
     this.#isOnDevice = false
+    // What is gone nobody has to keep; it may still come back with a file whose deletion was not on the device.
     const there = new Set(ids.values())
-    for (const id of [...this.#known.keys()]) if (!there.has(id)) this.#known.delete(id)
+    for (const known of this.#known.values()) if (!there.has(known.id)) known.safety = 'none'
     return problems
   }
 
@@ -258,11 +277,11 @@ export class RingModel {
     const kept = new Set<number>()
     for (const { types, share } of this.#classes) {
       let bytes = 0
-      for (const { id, type, json } of [...this.#known.values()].reverse()) {
+      for (const { id, type, json, isOrdinary } of [...this.#known.values()].reverse()) {
         if (!types.includes(type)) continue
         bytes += json.length + lineOverheadBytes
         if (bytes > share * this.budgetBytes) break
-        kept.add(id)
+        if (!isOrdinary) kept.add(id)
       }
     }
     return kept

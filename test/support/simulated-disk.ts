@@ -156,12 +156,9 @@ export class SimulatedDisk implements Disk {
     return Buffer.from(this.#file(path, 'read').bytes)
   }
 
-  /** Puts a file there, or other bytes in its place, on the device itself: how damage comes about. */
-  place(path: string, bytes: Uint8Array): void {
-    const directory = this.#directory(dirname(path))
-    const file = new File(Buffer.from(bytes))
-    directory.entries.set(basename(path), file)
-    directory.onDevice.set(basename(path), file)
+  /** Other bytes in the place of a file's, on the device itself: how damage comes about. */
+  damage(path: string, bytes: Uint8Array): void {
+    this.#file(path, 'damage').becomes(Buffer.from(bytes))
   }
 
   // ---- the disk
@@ -525,6 +522,13 @@ class File {
     this.#room = bytes
     this.#size = bytes.length
     this.#onDevice = Buffer.from(bytes)
+  }
+
+  becomes(bytes: Buffer): void {
+    this.#room = bytes
+    this.#size = bytes.length
+    this.#onDevice = Buffer.from(bytes)
+    this.#dirty.clear()
   }
 
   copy(): File {
