@@ -19,7 +19,7 @@ import { causeTitles } from './diagnosis/catalogue.js'
 import { AgentError } from './errors.js'
 import { clockChanges } from './evidence/clock-watch.js'
 import { type Memory, noMemory, readMemory } from './evidence/read.js'
-import { levels } from './evidence/record.js'
+import { levels, recordClasses } from './evidence/record.js'
 import { remember } from './evidence/remember.js'
 import { runSampler, type Sample } from './evidence/sampler.js'
 import { type ClockSnapshot, readClock } from './evidence/samples/clock.js'
@@ -28,7 +28,6 @@ import { createOperatorLog, type Log } from './operator-log.js'
 import { createPipeline, type Pipeline } from './pipeline.js'
 import { createRedactor } from './redact.js'
 import { openRing } from './ring/open.js'
-import type { RingWriter } from './ring/ring.js'
 import { type Part, runTogether } from './run-together.js'
 import { deviceName, liveStatus, type StartData } from './status.js'
 import { openOutbox } from './upload/outbox.js'
@@ -81,12 +80,43 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   const ringDir = join(stateDir, 'ring')
   const stamp = () => {
     const { wallMs, monoMs } = clock.now()
-    return { at: new Date(wallMs).toISOString(), bootId: clock.bootId, monoMs }
+    return { at: isoTime(wallMs), bootId: clock.bootId, monoMs }
   }
-  const { ring, recovery } = await openRing({ dir: ringDir, budgetBytes: config.ring.budgetBytes, stamp })
+  const device = { hub: credential.hub, deviceId: credential.deviceId, moduleId: credential.moduleId }
+  const { settings, hash } = describeConfig(config)
+  const clockAtStart = await readClock(clock)
+  const host = { synchronised: clockAtStart.synchronised }
+  const start: StartData = {
+    pid: process.pid,
+    device,
+    protocol: connection.protocol,
+    credential: credential.fingerprint,
+    configHash: hash,
+    ringBudgetBytes: config.ring.budgetBytes,
+    versions: versions(),
+    clock: clockAtStart,
+  }
+  // Before the ring is opened: what it writes then is of this run.
   const memory = await recall(ringDir, log)
+  const { ring, recovery } = await openRing({
+    dir: ringDir,
+    budgetBytes: config.ring.budgetBytes,
+    stamp,
+    classes: recordClasses,
+    context: () => {
+      const { bootId } = clock
+      const now = clock.now()
+      const said = pipeline?.context(conn) ?? noContext
+      return JSON.parse(
+        redactor.json({ ...start, clock: { ...now, bootId }, startedAt: isoTime(startedAtMs), ...said }),
+      )
+    },
+    onNotice: ({ exceeded, ...fields }) => {
+      if (exceeded) log.warn('more was written in a day than flash should bear: syncs are put together', fields)
+      else log.info('less was written in a day again: syncs are as frequent as before', fields)
+    },
+  })
 
-  const host = { synchronised: (await readClock(clock)).synchronised }
   const records = createPipeline({
     ring,
     redactor,
@@ -104,18 +134,6 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     if (action !== 'kept') log.warn('the ring was put right', { path, action, reason, lost })
   }
 
-  const device = { hub: credential.hub, deviceId: credential.deviceId, moduleId: credential.moduleId }
-  const { settings, hash } = describeConfig(config)
-  const start: StartData = {
-    pid: process.pid,
-    device,
-    protocol: connection.protocol,
-    credential: credential.fingerprint,
-    configHash: hash,
-    ringBudgetBytes: config.ring.budgetBytes,
-    versions: versions(),
-    clock: await readClock(clock),
-  }
   const present = { conn, protocol: connection.protocol, credential: credential.fingerprint, bootId: clock.bootId }
   const remembered = remember(memory, { ...present, now: clock.now() })
   await records.record('start', start)
@@ -185,7 +203,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
       snapshot => {
         host.synchronised = snapshot.synchronised
       },
-      refresher(ring, records, start, clock),
+      counter(records, clock),
     ),
     {
       name: 'connection',
@@ -280,10 +298,14 @@ async function recall(ringDir: string, log: Log): Promise<Memory> {
   try {
     return await readMemory(ringDir)
   } catch (error) {
+    // Before the first start there is nothing to remember.
+    if (error instanceof AgentError && isMissing(error.cause)) return noMemory
     log.error('the ring cannot be read, so nothing is known of earlier runs', { err: error })
     return noMemory
   }
 }
+
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
 function samplerPart(
   config: Config,
@@ -331,19 +353,10 @@ function limitsOf({ connection }: Config): BackoffLimits {
   }
 }
 
-/**
- * Says the facts of the start again before the ring drops them, four times in the ring's length, and the counts of an
- * open outage once a minute.
- */
-function refresher(ring: RingWriter, records: Pipeline, start: StartData, clock: Clock): () => void {
-  let contextSeq = ring.state.lastSeq
+/** Writes the counts of an open outage once a minute. */
+function counter(records: Pipeline, clock: Clock): () => void {
   let countedMs = clock.now().bootMs
   return () => {
-    const { firstSeq, lastSeq } = ring.state
-    if (lastSeq - contextSeq > Math.max(contextEveryMin, (lastSeq - firstSeq) / 4)) {
-      contextSeq = lastSeq
-      void records.record('context', { ...start, ...records.context(conn) })
-    }
     const nowMs = clock.now().bootMs
     if (nowMs - countedMs < countsEveryMs) return
     countedMs = nowMs
@@ -351,9 +364,12 @@ function refresher(ring: RingWriter, records: Pipeline, start: StartData, clock:
   }
 }
 
-/** Records between two contexts, where the ring is short. */
-const contextEveryMin = 25
 const countsEveryMs = 60_000
+
+/** What a context says before the connection is followed. */
+const noContext = { session: null, episode: null, incarnation: 0, credentialWorked: false }
+
+const isoTime = (ms: number): string => new Date(ms).toISOString()
 
 /** What nobody caught ends the run, but not before it is in the ring. */
 function watchForCrash(): { happened: Promise<never>; forget(): void } {

@@ -44,7 +44,7 @@ export interface Pipeline {
    */
   writeCounts(conn: string): Promise<void>
   /** What a `context` record says of the connection. */
-  context(conn: string): ContextData | null
+  context(conn: string): Omit<ContextData, 'startedAt'> | null
   /** The connection's state for `status`, with counts as of now. */
   state(conn: string): ConnectionState | null
 }
@@ -172,7 +172,8 @@ export function createPipeline({ ring, redactor, clock, synchronised, onEpisode 
         bootId: clock.bootId,
         monoMs: online.since.monoMs,
       }
-      return { session, episode: newest?.state === 'open' ? newest : null, credentialWorked }
+      const episode = newest?.state === 'open' ? newest : null
+      return { session, episode, incarnation: connection.incarnation ?? 0, credentialWorked }
     },
 
     state(conn) {

@@ -90,9 +90,18 @@ export function liveStatus({
 
 /** Those that a status can tell from what it holds. */
 function conditionsOf(ring: RingState, nowMs: number): Condition[] {
-  if (ring.mode === 'disk') return []
-  const text = `the disk refuses (${ring.refusal ?? 'unknown error'}): records are kept in memory, ${ring.lostUnsaid} are lost so far`
-  return [{ code: 'ring-in-memory', since: new Date(nowMs).toISOString(), severity: 'error', text }]
+  const since = new Date(nowMs).toISOString()
+  const found: Condition[] = []
+  if (ring.mode === 'memory') {
+    const text = `the disk refuses (${ring.refusal ?? 'unknown error'}): records are kept in memory, ${ring.lostUnsaid} are lost so far`
+    found.push({ code: 'ring-in-memory', since, severity: 'error', text })
+  }
+  if (ring.writesAreGrouped) {
+    const megabytes = Math.round(ring.writtenDayBytes / 1e6)
+    const text = `${megabytes} MB were written in a day, more than flash should bear: records reach the disk up to a minute later`
+    found.push({ code: 'ring-writes-grouped', since, severity: 'warning', text })
+  }
+  return found
 }
 
 /** What is known without a daemon. */
@@ -104,11 +113,11 @@ export async function statusFromRing(stateDir: string): Promise<Status> {
   const waiting = await sizesIn(join(stateDir, 'outbox'))
   const bundles = waiting.filter(({ name }) => name.endsWith('.zip'))
   const episodes = files.length === 0 ? [] : await readEpisodes(dir)
-  const { lastStart, lastFacts, lastRecord, openEpisodes } = memory
+  const { lastFacts, lastRecord, openEpisodes } = memory
   const told = (lastFacts?.data ?? {}) as Partial<StartData>
   return {
     daemon: 'down',
-    startedAt: lastStart?.at ?? null,
+    startedAt: memory.startedAt,
     lastRecordAt: lastRecord?.at ?? null,
     device: told.device ?? null,
     connection: {

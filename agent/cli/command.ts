@@ -6,6 +6,8 @@ export type ExitCode = 0 | 1 | 2 | 3
 
 export type Io = Readonly<{
   print(line: string): void
+  /** For what is no text. */
+  write(bytes: Uint8Array): void
   complain(line: string): void
   /** Resolves when the reader has room again; to be awaited where there is much to print. */
   room(): Promise<void>

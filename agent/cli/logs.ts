@@ -4,23 +4,30 @@ import { AgentError } from '../errors.js'
 import { readRecords } from '../evidence/read.js'
 import { type InferredGap, type LogRecord, type RecordType, recordTypes } from '../evidence/record.js'
 import { sentence } from '../evidence/sentence.js'
-import type { Command, Io, Values } from './command.js'
+import { exportRing } from '../ring/export.js'
+import type { Command, ExitCode, Io, Values } from './command.js'
 import { sourceOptions, windowOptions } from './options.js'
 import { openSource, windowOf } from './source.js'
 
 export const logs: Command = {
   name: 'logs',
   summary: 'the records, all types, oldest first',
-  usage: '[--since T] [--until T] [--type TYPE]... [--follow]',
-  details: 'What is known to be missing is printed in its place, as a gap. A damaged ring prints what is sound.',
+  usage: '[--since T] [--until T] [--type TYPE]... [--follow] [--raw]',
+  details: [
+    'What is known to be missing is printed in its place, as a gap. A damaged ring prints what is sound.',
+    'With --raw the whole ring comes as one gzip file of JSON lines, as quickly as it can be copied: what is packed on',
+    'the disk is not unpacked, and so not checked either.',
+  ].join('\n'),
   options: {
     ...windowOptions,
     type: { type: 'string', multiple: true, value: 'TYPE', help: `only these: ${recordTypes.join(', ')}` },
     follow: { type: 'boolean', short: 'f', help: 'go on with what is written from now on, until Ctrl-C' },
+    raw: { type: 'boolean', help: 'all of it, as a gzip file: hubrec logs --raw > ring.ndjson.gz' },
     ...sourceOptions,
   },
   positionalsMax: 0,
   async run(values, _positionals, io) {
+    if (values.raw) return copyRing(values, io)
     const types = typesOf(values)
     const source = await openSource(values, io)
     const window = windowOf(values, Date.now())
@@ -33,6 +40,20 @@ export const logs: Command = {
     await printAll(records, show, io)
     return 0
   },
+}
+
+async function copyRing(values: Values, io: Io): Promise<ExitCode> {
+  const narrowing = ['since', 'until', 'type', 'follow', 'json'].filter(name => values[name] !== undefined)
+  const problems = narrowing.map(name => `--${name}: not with --raw, which copies everything`)
+  if (io.isTerminal) problems.push('--raw: a gzip file is nothing for a terminal; send it into a file with >')
+  if (problems.length > 0) throw new AgentError('USAGE', 'the ring cannot be copied like this', problems)
+  const { ringDir } = await openSource(values, io)
+  if (ringDir === null) throw new AgentError('USAGE', 'a bundle is a copy already')
+  for await (const piece of exportRing(ringDir)) {
+    io.write(piece)
+    await io.room()
+  }
+  return 0
 }
 
 async function printAll<T>(items: AsyncIterable<T>, show: (item: T) => string, io: Io): Promise<void> {

@@ -87,6 +87,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const io: Io = {
   print: line => void process.stdout.write(`${line}\n`),
+  write: bytes => void process.stdout.write(bytes),
   room: async () => {
     if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
   },

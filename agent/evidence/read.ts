@@ -1,5 +1,5 @@
 /** The ring's lines as typed records, and what is asked of them again and again: a window, the episodes, how the last run ended. */
-import { followRing, type ReadOptions, readRing } from '../ring/read.js'
+import { followRing, lastRecords, newestOpening, type ReadOptions, readRing } from '../ring/read.js'
 import type { RingItem } from '../ring/ring.js'
 import type { Episode } from './episode.js'
 import { type InferredGap, type LogRecord, type RecordType, recordTypes, type Stamp } from './record.js'
@@ -25,8 +25,18 @@ export type RecordOptions = RecordFilter & Omit<ReadOptions, 'types'> & Readonly
  * @throws AgentError `RING_UNREADABLE` where the directory cannot be listed
  */
 export async function* readRecords(dir: string, options: RecordOptions = {}): AsyncGenerator<LogRecord | InferredGap> {
-  const items = options.follow ? followRing(dir, { fromSeq: 1, ...options }) : readRing(dir, options)
+  const hints = { ...options, ...hintsOf(options) }
+  const items = options.follow ? followRing(dir, { fromSeq: 1, ...hints }) : readRing(dir, hints)
   for await (const record of typed(items)) if (passes(record, options)) yield record
+}
+
+/** What need not be read for it. Who asks for gaps has to be told of damage, and that shows only where it is read. */
+function hintsOf({ since, until, types }: RecordFilter): Pick<ReadOptions, 'sinceMs' | 'untilMs' | 'types'> {
+  return {
+    ...(since === undefined ? {} : { sinceMs: since }),
+    ...(until === undefined ? {} : { untilMs: until }),
+    ...(types === undefined || types.includes('gap') ? {} : { types }),
+  }
 }
 
 /**
@@ -55,8 +65,8 @@ export async function readEpisodes(
 export type Memory = Readonly<{
   /** Of any type, the newest; `null` in an empty ring. */
   lastRecord: LogRecord | null
-  /** The `start` of the last run that is remembered. */
-  lastStart: LogRecord | null
+  /** When the last run began; `null` where nothing says so. */
+  startedAt: string | null
   /** The newest `start` or `context`: what is known of the last run, also when the ring no longer holds its start. */
   lastFacts: LogRecord | null
   /** The goodbye of that run: `null` when there was none, and then the run ended by a crash if it ever began. */
@@ -77,6 +87,10 @@ export type ContextData = Readonly<{
   session: Readonly<{ conn: string; attempt: number; at: string; bootId: string; monoMs: number }> | null
   /** The outage that was open. */
   episode: Episode | null
+  /** The greatest incarnation so far, 0 before the first. */
+  incarnation: number
+  /** When the run began. */
+  startedAt: string
   /** Whether the credential of the facts was ever accepted. */
   credentialWorked: boolean
 }>
@@ -84,7 +98,7 @@ export type ContextData = Readonly<{
 /** Of a ring that is empty, or that nobody can read. */
 export const noMemory: Memory = {
   lastRecord: null,
-  lastStart: null,
+  startedAt: null,
   lastFacts: null,
   lastStop: null,
   openEpisodes: [],
@@ -95,24 +109,50 @@ export const noMemory: Memory = {
 
 const sessionsKept = 16
 
-/** Reads the whole ring once, because an episode can have been open for as long as the ring goes back. */
+/** A share of the ring may hold many sessions of one connection only; more than this many are not looked through for another's. */
+const sessionsRead = 4 * sessionsKept
+
+/**
+ * Reads the newest segment, because it opens with a context that says what is to be known of those before it, and of those only
+ * the newest sessions. A ring without such a context is read as a whole.
+ */
 export async function readMemory(dir: string, options: Omit<ReadOptions, 'types'> = {}): Promise<Memory> {
+  const { disk } = options
+  const opening = parseRecord((await newestOpening(dir, disk))?.json ?? '')
+  const isKnown = opening !== null && isFacts(opening)
+  const recent = readRecords(dir, isKnown ? { ...options, fromSeq: opening.seq } : options)
+  const sessions = isKnown
+    ? await lastRecords(dir, sessionsRead, { types: ['session'], ...(disk ? { disk } : {}) })
+    : []
+  return memoryOf(
+    recent,
+    sessions.flatMap(({ json }) => parseRecord(json) ?? []),
+  )
+}
+
+/** Whether a context says what this program says in it, and not only what the ring itself does. */
+const isFacts = ({ type, data }: LogRecord): boolean => type === 'context' && 'session' in data
+
+async function memoryOf(
+  records: AsyncIterable<LogRecord | InferredGap>,
+  pastSessions: readonly LogRecord[],
+): Promise<Memory> {
   let lastRecord: LogRecord | null = null
-  let lastStart: LogRecord | null = null
+  let startedAt: string | null = null
   let lastFacts: LogRecord | null = null
   let lastStop: LogRecord | null = null
   let nextInc = 1
   const newestEpisode = new Map<string, Episode>()
-  const sessions = new Map<string | null, LogRecord[]>()
+  const sessions = new Map<number, LogRecord>(pastSessions.map(record => [record.seq, record]))
   const accepted = new Map<string | null, LogRecord>()
 
-  for await (const record of readRecords(dir, options)) {
+  for await (const record of records) {
     if (!('seq' in record)) continue
     // What a ring writes of itself while it is opened belongs to the run that opens it.
     if (record.type !== 'gap') lastRecord = record
     nextInc = Math.max(nextInc, (record.inc ?? 0) + 1)
     if (record.type === 'start') {
-      lastStart = record
+      startedAt = record.at
       lastFacts = record
       lastStop = null
       accepted.clear()
@@ -120,17 +160,17 @@ export async function readMemory(dir: string, options: Omit<ReadOptions, 'types'
       const { type, attempt } = record.data
       if (type === 'accepted') accepted.set(record.conn, record)
       if (type === 'closed' && accepted.get(record.conn)?.data.attempt === attempt) accepted.delete(record.conn)
-    } else if (record.type === 'context') {
+    } else if (isFacts(record)) {
       lastFacts = record
-      const { session, episode } = record.data as Partial<ContextData>
+      const { session, episode, incarnation = 0, startedAt: said } = record.data as Partial<ContextData>
+      startedAt = said ?? startedAt
+      nextInc = Math.max(nextInc, incarnation + 1)
       // The context says again what the ring may have dropped by now.
       if (session) accepted.set(session.conn, { ...record, ...session, data: { attempt: session.attempt } })
       if (episode && !newestEpisode.has(episode.conn)) newestEpisode.set(episode.conn, episode)
     } else if (record.type === 'stop') lastStop = record
-    else if (record.type === 'session') {
-      const ofConnection = sessions.get(record.conn) ?? []
-      sessions.set(record.conn, [...ofConnection, record].slice(-sessionsKept))
-    } else if (record.type === 'episode') {
+    else if (record.type === 'session') sessions.set(record.seq, record)
+    else if (record.type === 'episode') {
       const episode = episodeOf(record)
       // A connection has one episode at a time: what a newer one finds open was never closed in writing.
       if (episode) newestEpisode.set(episode.conn, episode)
@@ -138,14 +178,23 @@ export async function readMemory(dir: string, options: Omit<ReadOptions, 'types'
   }
   return {
     lastRecord,
-    lastStart,
+    startedAt,
     lastFacts,
     lastStop,
     openEpisodes: [...newestEpisode.values()].filter(({ state }) => state === 'open'),
     openSessions: [...accepted.values()],
-    sessions: [...sessions.values()].flat().sort((a, b) => a.seq - b.seq),
+    sessions: newestOfEach([...sessions.values()].sort((a, b) => a.seq - b.seq)),
     nextInc,
   }
+}
+
+/** @param sessions oldest first */
+function newestOfEach(sessions: readonly LogRecord[]): LogRecord[] {
+  const kept = new Map<string | null, LogRecord[]>()
+  for (const record of sessions) {
+    kept.set(record.conn, [...(kept.get(record.conn) ?? []), record].slice(-sessionsKept))
+  }
+  return [...kept.values()].flat().sort((a, b) => a.seq - b.seq)
 }
 
 /** Each gap gets the stamp of the record before it, or after it at the very beginning. */

@@ -1,4 +1,5 @@
 /** The envelope of everything that is kept: what a line of the ring, of `logs --json` and of a bundle's `records.ndjson` is. */
+import type { RingClass } from '../ring/ring.js'
 
 export type RecordType =
   | 'wire'
@@ -29,6 +30,17 @@ export const recordTypes: readonly RecordType[] = [
   'condition',
   'start',
   'stop',
+]
+
+/**
+ * What the ring keeps of each kind when there is more than it holds: the newest outages and what frames them stay, however many
+ * packets or lines came after them.
+ */
+export const recordClasses: readonly RingClass[] = [
+  { types: ['episode', 'session', 'start', 'stop', 'mark', 'task', 'condition', 'clock'], share: 1 / 8 },
+  { types: ['wire'], share: 1 / 4 },
+  { types: ['sample'], share: 1 / 8 },
+  { types: ['log'], share: 1 / 8 },
 ]
 
 /** pino's numbers, so that a record and a line of the operator's log agree. */

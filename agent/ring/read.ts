@@ -7,7 +7,9 @@
 import { watch } from 'node:fs'
 import { join } from 'node:path'
 import { AgentError } from '../errors.js'
+import { readFacts } from './context.js'
 import { codeOf, type Disk, realDisk } from './disk.js'
+import { typeOf } from './envelope.js'
 import { explained, type Gap, readGap, type Span, without } from './gap.js'
 import { indexIn, type WantsMember } from './members.js'
 import type { RingItem } from './ring.js'
@@ -57,7 +59,7 @@ export async function* followRing(dir: string, options: ReadOptions = {}): Async
   const { signal, disk = realDisk } = options
   const changes = new Changes(dir, signal)
   try {
-    const fromSeq = options.fromSeq ?? ((await lastRecords(dir, 1, disk))[0]?.seq ?? 0) + 1
+    const fromSeq = options.fromSeq ?? ((await lastRecords(dir, 1, { disk }))[0]?.seq ?? 0) + 1
     const walk = new Walk(dir, disk, fromSeq, options)
     while (!signal?.aborted) {
       const change = changes.next()
@@ -74,8 +76,19 @@ export async function* followRing(dir: string, options: ReadOptions = {}): Async
 
 export type NumberedRecord = Readonly<{ seq: number; json: string }>
 
+export type LastOptions = Readonly<{
+  /** Only records of these types, as exactly as the ring knows them: by the first `"type"` in the text. */
+  types?: readonly string[]
+  disk?: Disk
+}>
+
 /** The newest records, oldest first, read from the end: what is before them is not looked at. */
-export async function lastRecords(dir: string, count: number, disk: Disk = realDisk): Promise<NumberedRecord[]> {
+export async function lastRecords(
+  dir: string,
+  count: number,
+  { types, disk = realDisk }: LastOptions = {},
+): Promise<NumberedRecord[]> {
+  const isWanted = types ? ({ json }: Line) => types.includes(typeOf(json)) : () => true
   const segments = await listSegments(disk, dir)
   let newest: NumberedRecord[] = []
   for (const segment of segments.reverse()) {
@@ -83,7 +96,7 @@ export async function lastRecords(dir: string, count: number, disk: Disk = realD
     if (lacking <= 0) break
     const before = newest[0]?.seq ?? Number.POSITIVE_INFINITY
     const inSegment: NumberedRecord[] = []
-    for (const { seq, json } of await lastIn(disk, dir, segment, lacking)) {
+    for (const { seq, json } of await lastIn(disk, dir, segment, { count: lacking, types, isWanted })) {
       if (seq >= before || seq <= (inSegment.at(-1)?.seq ?? 0)) continue
       inSegment.push({ seq, json: json.toString() })
     }
@@ -93,21 +106,54 @@ export async function lastRecords(dir: string, count: number, disk: Disk = realD
 }
 
 type Line = Extract<Scanned, { kind: 'line' }>
+type LastWanted = Readonly<{
+  count: number
+  types: readonly string[] | undefined
+  isWanted: (line: Line) => boolean
+}>
 
-/** At least as many of a segment's last lines, where it has them; of a sealed one only the members that hold them are read. */
-async function lastIn(disk: Disk, dir: string, segment: SegmentName, count: number): Promise<Line[]> {
-  const index = segment.sealed ? await indexIn(disk, join(dir, segment.name)).catch(asNothing) : null
+/** At least as many of a segment's last lines, where it has them; of a sealed one only the members that may hold them are read. */
+async function lastIn(
+  disk: Disk,
+  dir: string,
+  segment: SegmentName,
+  { count, types, isWanted }: LastWanted,
+): Promise<Line[]> {
+  const mayHold: WantsMember = member => types === undefined || member.types.some(type => types.includes(type))
   let fromSeq = 0
-  for (let held = 0, at = (index?.members.length ?? 0) - 1; index && at >= 0 && held < count; at--) {
-    held += index.members[at]!.records
-    fromSeq = index.members[at]!.firstSeq
+  if (segment.sealed && types === undefined) {
+    const members = (await indexIn(disk, join(dir, segment.name)).catch(asNothing))?.members ?? []
+    for (let held = 0, at = members.length - 1; at >= 0 && held < count; at--) {
+      held += members[at]!.records
+      fromSeq = members[at]!.firstSeq
+    }
   }
   let lines: Line[] = []
-  for await (const items of scanned(disk, dir, segment, { wants: member => member.lastSeq >= fromSeq })) {
-    for (const item of items) if (item.kind === 'line') lines.push(item)
+  const wants: WantsMember = member => member.lastSeq >= fromSeq && mayHold(member)
+  for await (const items of scanned(disk, dir, segment, { wants })) {
+    for (const item of items) if (item.kind === 'line' && isWanted(item)) lines.push(item)
     if (lines.length > 4 * count) lines = lines.slice(-count)
   }
   return lines.slice(-count)
+}
+
+/**
+ * The newest record that opens a segment, as the ring's user told it; `null` where no segment opens with one.
+ *
+ * @throws AgentError `RING_UNREADABLE` where the directory cannot be listed
+ */
+export async function newestOpening(dir: string, disk: Disk = realDisk): Promise<NumberedRecord | null> {
+  const segments = await listSegments(disk, dir)
+  for (const segment of segments.reverse()) {
+    const isFirst: WantsMember = ({ firstSeq }) => firstSeq === segment.firstSeq
+    for await (const items of scanned(disk, dir, segment, { wants: isFirst })) {
+      const first = items.find(item => item.kind === 'line')
+      if (first && readFacts(first.json)) return { seq: first.seq, json: first.json.toString() }
+      // The first piece of it is all that is looked at.
+      break
+    }
+  }
+  return null
 }
 
 /** What cannot be read is told of where it is read as a whole. */
@@ -126,18 +172,35 @@ export async function listSegments(disk: Disk, dir: string): Promise<SegmentName
   }
 }
 
-/** A segment that is gone has nothing in it; one that the medium will not give back ends in a stretch that is no record. */
+export type ScannedOptions = ScanOptions &
+  Readonly<{
+    /** Where another file has to be read instead: nothing up to this number, because it was read already. */
+    afterSeq?: number
+  }>
+
+/**
+ * A segment that was sealed or joined to another since it was listed is found there; one that is gone has nothing in it, and one
+ * that the medium will not give back ends in a stretch that is no record.
+ */
 export async function* scanned(
   disk: Disk,
   dir: string,
-  { name, sealed }: SegmentName,
-  options: ScanOptions = {},
+  segment: SegmentName,
+  { afterSeq = 0, ...options }: ScannedOptions = {},
 ): AsyncGenerator<readonly Scanned[]> {
   try {
-    yield* scanSegment(disk, join(dir, name), sealed, options)
+    yield* scanSegment(disk, join(dir, segment.name), segment.sealed, options)
   } catch (error) {
     if (codeOf(error) === '') throw error
-    if (codeOf(error) !== 'ENOENT') yield [{ kind: 'bad', bytes: 0, lineEnds: 1, refusal: codeOf(error) }]
+    if (codeOf(error) !== 'ENOENT') {
+      yield [{ kind: 'bad', bytes: 0, lineEnds: 1, refusal: codeOf(error) }]
+      return
+    }
+    const instead = (await listSegments(disk, dir)).findLast(({ firstSeq }) => firstSeq <= segment.firstSeq)
+    if (!instead || instead.name === segment.name) return
+    const from = Math.max(afterSeq + 1, segment.firstSeq)
+    for await (const items of scanned(disk, dir, instead, options.wants ? { wants: options.wants } : {}))
+      yield items.filter(item => item.kind === 'line' && item.seq >= from)
   }
 }
 
@@ -211,7 +274,7 @@ class Walk {
 
   async *#readOn(segment: SegmentName): AsyncGenerator<readonly RingItem[]> {
     this.#badLineEnds = 0
-    const options = { from: this.#offset, wants: this.#wants }
+    const options = { from: this.#offset, wants: this.#wants, afterSeq: this.#expected - 1 }
     for await (const items of scanned(this.#disk, this.#dir, segment, options)) {
       const found: RingItem[] = []
       for (const item of items) {

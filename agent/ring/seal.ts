@@ -1,5 +1,5 @@
 /** Records become a sealed segment: members of whole lines, each deflated off the event loop, and the index of them all. */
-import { atMsOf, typeOf } from './envelope.js'
+import { createTimeReader, typeOf } from './envelope.js'
 import { type Gap, readGap } from './gap.js'
 import {
   type DeflatedText,
@@ -23,6 +23,7 @@ const nothing: TypeShare = { records: 0, textBytes: 0 }
 
 export class Sealer {
   readonly #level: number
+  readonly #atMsOf = createTimeReader()
   readonly #types = new Map<string, TypeShare>()
   readonly #gaps: Gap[] = []
   readonly #packed: Packed[] = []
@@ -60,7 +61,7 @@ export class Sealer {
     if (entry.records === 0) entry.firstSeq = seq
     entry.lastSeq = seq
     entry.records++
-    const atMs = atMsOf(json)
+    const atMs = this.#atMsOf(json)
     if (atMs === null) this.#timed = false
     else {
       entry.minAtMs = Math.min(entry.minAtMs ?? atMs, atMs)

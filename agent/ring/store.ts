@@ -161,6 +161,10 @@ export class Store implements Ground {
     if (losses.length > 0) this.#listener.lost(losses)
   }
 
+  doubt(): void {
+    this.#known = false
+  }
+
   // ---- opening
 
   /** @returns what was lost, to be written down before anything else */

@@ -36,6 +36,8 @@ export interface Ground {
   sealed(text: TextSegment): Promise<void>
   /** Records that were found damaged. */
   lost(spans: readonly Span[]): void
+  /** A change of the directory failed half-way: it must be looked at anew before anything else is done to it. */
+  doubt(): void
 }
 
 interface Job {
@@ -89,7 +91,7 @@ export class Upkeep {
       const before = files.room
       try {
         await job.prepare()
-        await job.carryOut()
+        await this.#carryOut(job)
       } catch (error) {
         failure = error
         failures++
@@ -103,15 +105,30 @@ export class Upkeep {
   async #run(): Promise<void> {
     for (let job = this.#next(); job && !this.#isStopped; job = this.#next()) {
       this.#current = job
-      const { generation } = this.#ground
+      const before = this.#progress()
       try {
         await job.prepare()
-        await this.#exclusively(() => job.carryOut())
+        await this.#exclusively(() => this.#carryOut(job))
       } finally {
         if (this.#current === job) this.#current = null
       }
-      if (generation !== this.#ground.generation) return
+      // A disk that refuses is asked again when there is more to do, and not at once for ever.
+      if (this.#progress() === before) return
     }
+  }
+
+  async #carryOut(job: Job): Promise<void> {
+    try {
+      await job.carryOut()
+    } catch (error) {
+      this.#ground.doubt()
+      throw error
+    }
+  }
+
+  #progress(): string {
+    const { files, full, generation } = this.#ground
+    return [files.room, files.segments.length, files.quarantined.length, full.length, generation].join()
   }
 
   /** Room first, because sealing needs some; then the rest, so that there is room before it is needed. */

@@ -94,7 +94,7 @@ async function examine(
 ): Promise<void> {
   findings.badAtEnd = findings.badLineEnds = findings.tailBytes = 0
   const { segment } = findings
-  for await (const items of scanned(disk, dir, segment, { from: place.offset })) {
+  for await (const items of scanned(disk, dir, segment, { from: place.offset, afterSeq: place.expected - 1 })) {
     for (const item of items) {
       if (item.kind === 'tail') findings.tailBytes = item.bytes
       else if (item.kind === 'bad') {

@@ -10,6 +10,7 @@ async function ask(asked: string[], json = false): Promise<Said> {
   const complained: string[] = []
   const io: Io = {
     print: line => void printed.push(line),
+    write: () => undefined,
     room: async () => undefined,
     complain: line => void complained.push(line),
     env: {},

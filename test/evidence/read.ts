@@ -190,7 +190,7 @@ t.test('of each episode the newest version counts, ordered by when they started'
 t.test('an empty ring remembers nothing', async t => {
   t.strictSame(await readMemory(t.testdir()), {
     lastRecord: null,
-    lastStart: null,
+    startedAt: null,
     lastFacts: null,
     lastStop: null,
     openEpisodes: [],
@@ -221,7 +221,7 @@ t.test('a run that ended without a goodbye leaves its session and its episode op
   const records = numbered(drafts)
   t.strictSame(await readMemory(dir), {
     lastRecord: records[8],
-    lastStart: records[0],
+    startedAt: at(0),
     lastFacts: records[0],
     lastStop: null,
     openEpisodes: [open],
@@ -239,14 +239,14 @@ t.test('a run that said goodbye is told from the one that came after it', async 
     draft(2, { type: 'stop', data: { why: 'SIGTERM' } }),
   ]
   await write(dir, goodbye)
-  const { lastStart, lastStop } = await readMemory(dir)
-  t.strictSame({ lastStart, lastStop }, { lastStart: numbered(goodbye)[0], lastStop: numbered(goodbye)[2] })
+  const { startedAt, lastStop } = await readMemory(dir)
+  t.strictSame({ startedAt, lastStop }, { startedAt: at(0), lastStop: numbered(goodbye)[2] })
 
   await write(dir, [draft(10, { type: 'start' })])
   const after = await readMemory(dir)
   t.strictSame(
-    { start: after.lastStart?.seq, stop: after.lastStop, openSessions: after.openSessions },
-    { start: 4, stop: null, openSessions: [] },
+    { start: after.startedAt, stop: after.lastStop, openSessions: after.openSessions },
+    { start: at(10), stop: null, openSessions: [] },
   )
 })
 

@@ -40,7 +40,6 @@ t.test('an empty ring is the very first start', async t => {
 
 t.test('a run without a goodbye was a crash, timed by the clock that counts suspended time', async t => {
   const found = memory({
-    lastStart: record('start', 60_000),
     lastRecord: record('sample', 10_000),
     openSessions: [record('wire', 50_000, { type: 'accepted' })],
   })
@@ -54,7 +53,6 @@ t.test('a run without a goodbye was a crash, timed by the clock that counts susp
 
 t.test('over a reboot only the wall clock is left', async t => {
   const found = memory({
-    lastStart: record('start', 60_000, {}, 'last-boot'),
     lastRecord: record('sample', 10_000, {}, 'last-boot'),
   })
   t.strictSame(remember(found, present).before, {
@@ -68,7 +66,6 @@ t.test('over a reboot only the wall clock is left', async t => {
 t.test('a goodbye is told with its reason, and an open episode goes on', async t => {
   const open = { id: 'e1', conn: 'hubrec', state: 'open' } as Episode
   const found = memory({
-    lastStart: record('start', 60_000),
     lastStop: record('stop', 5_000, { why: 'SIGTERM' }),
     lastRecord: record('stop', 5_000),
     openEpisodes: [{ ...open, conn: 'telemetry', id: 'other' }, open],
@@ -90,7 +87,6 @@ t.test('sessions are remembered, and whether this very credential was accepted',
   })
   const found = memory({
     lastRecord: session('old-key'),
-    lastStart: record('start', 60_000),
     sessions: [session('old-key'), session('new-key', 'telemetry')],
   })
   const { history, credentialWorked } = remember(found, present)
