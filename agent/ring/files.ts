@@ -106,6 +106,15 @@ export class Files {
     this.segments = [...this.segments.filter(({ name }) => name !== segment.name), segment].sort(segmentOrder)
   }
 
+  /** Keeps room for a temporary file that is being made, so that nothing else takes it meanwhile; until it is written or given up. */
+  reserve(name: string, bytes: number): void {
+    this.#temporary.set(name, bytes)
+  }
+
+  giveUp(name: string): void {
+    this.#temporary.delete(name)
+  }
+
   /** Writes a file that nobody sees yet, onto the device. */
   async writeTemporary(name: string, pieces: readonly Buffer[]): Promise<void> {
     const { disk } = this.#options
@@ -179,7 +188,9 @@ export class Files {
     }
   }
 
+  /** Before looking anew. What another process created or removed before it was killed need not be on the device either. */
   forget(): void {
+    this.#dirty = true
     this.segments = []
     this.quarantined = []
     this.activeBytes = 0

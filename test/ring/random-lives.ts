@@ -22,7 +22,8 @@ const actionsMax = isLong ? 200 : 40
 
 const diskBytes = 16 * 1024 * 1024
 const smallestBudget = 262_144
-const segmentBytesMax = 32 * 1024
+/** At that budget. A record that is longer has a segment of its own. */
+const segmentBytes = 16 * 1024
 
 // ---- what can happen
 
@@ -179,6 +180,8 @@ class World {
   #budgetBytes = smallestBudget
   /** What was there when this life began, which another may have written with a larger budget. */
   #bytesBefore = 0
+  /** The longest record there was, or a segment. */
+  #longestBytes = segmentBytes
   #crash: (Extract<Action, { do: 'crash' }> & { atCall: number }) | null = null
   #fails: { operation: Operation; code: string; times: number } | null = null
   /** How often the disk has failed because it was told to. */
@@ -210,6 +213,7 @@ class World {
   async #do(action: Action): Promise<void> {
     switch (action.do) {
       case 'append':
+        this.#longestBytes = Math.max(this.#longestBytes, action.bytes + 1_024)
         return this.#append([this.#life.append(action.type, action.bytes, action.durability)], action.wait)
       case 'burst': {
         const each = () => this.#life.append(action.type, action.bytes, 'kernel')
@@ -366,7 +370,7 @@ class World {
       this.#say([...this.#life.miscounted(this.#model.parse(told.items)), ...this.#model.settle(told)])
     }
     const peakBytes = this.#disk.peakBytesIn(ringDir)
-    const allowedBytes = Math.max(this.#budgetBytes, this.#bytesBefore) + segmentBytesMax
+    const allowedBytes = Math.max(this.#budgetBytes, this.#bytesBefore) + this.#longestBytes
     if (peakBytes > allowedBytes) this.#say([`there were ${peakBytes} bytes`])
   }
 

@@ -115,7 +115,7 @@ export async function toldOf(disk: SimulatedDisk): Promise<Told> {
   return {
     items: await collect(readRing(ringDir, { disk })),
     healths: await collect(verifyRing(ringDir, disk)),
-    last: await lastRecords(ringDir, 7, disk),
+    last: await lastRecords(ringDir, 7, { disk }),
     grepped: grep(disk, ringDir),
   }
 }
