@@ -67,6 +67,15 @@ const tellers: ReadonlyMap<RecordType, Tell> = new Map<RecordType, Tell>([
       return say`${count} records are missing here (${reason}${numbers})`
     },
   ],
+  [
+    'context',
+    ({ startedAt, session, episode }) => {
+      const run = startedAt === undefined ? null : say`hubrec runs since ${startedAt}`
+      const online = session ? say`connected since ${inner(session).at}` : null
+      const outage = episode ? say`outage ${inner(episode).id} goes on` : null
+      return listed(['a segment begins', run, online, outage])
+    },
+  ],
   ['task', ({ correlationId, step, status, message }) => listed([say`${correlationId}: ${step}`, status, message])],
   ['mark', ({ note, id }) => listed([note, id === undefined ? null : say`[${id}]`], ' ')],
   ['start', data => listed(['hubrec started', rest(data)])],

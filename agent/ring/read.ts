@@ -15,6 +15,7 @@ import { indexIn, type WantsMember } from './members.js'
 import type { RingItem } from './ring.js'
 import { type Scanned, type ScanOptions, scanSegment } from './scan.js'
 import { readName, type SegmentName, segmentOrder } from './segment.js'
+import type { MemberEntry } from './segment-index.js'
 
 export type ReadOptions = Readonly<{
   /** Nothing below it comes. Left out: `readRing` begins at the oldest, `followRing` after the newest. */
@@ -185,8 +186,8 @@ export type ScannedOptions = ScanOptions &
   }>
 
 /**
- * A segment that was sealed or joined to another since it was listed is found there; one that is gone has nothing in it, and one
- * that the medium will not give back ends in a stretch that is no record.
+ * A segment that is gone has nothing in it; one that the medium will not give back ends in a stretch that is no record. One
+ * that was sealed since it was listed, or whose rest was added to its neighbour, is read where it is now.
  */
 export async function* scanned(
   disk: Disk,
@@ -198,16 +199,37 @@ export async function* scanned(
     yield* scanSegment(disk, join(dir, segment.name), segment.sealed, options)
   } catch (error) {
     if (codeOf(error) === '') throw error
-    if (codeOf(error) !== 'ENOENT') {
-      yield [{ kind: 'bad', bytes: 0, lineEnds: 1, refusal: codeOf(error) }]
-      return
-    }
-    const instead = (await listSegments(disk, dir)).findLast(({ firstSeq }) => firstSeq <= segment.firstSeq)
-    if (!instead || instead.name === segment.name) return
-    const from = Math.max(afterSeq + 1, segment.firstSeq)
-    for await (const items of scanned(disk, dir, instead, options.wants ? { wants: options.wants } : {}))
-      yield items.filter(item => item.kind === 'line' && item.seq >= from)
+    if (codeOf(error) === 'ENOENT') yield* scannedElsewhere(disk, dir, segment, { afterSeq, ...options })
+    else yield [{ kind: 'bad', bytes: 0, lineEnds: 1, refusal: codeOf(error) }]
   }
+}
+
+async function* scannedElsewhere(
+  disk: Disk,
+  dir: string,
+  gone: SegmentName,
+  { afterSeq, wants = () => true }: ScannedOptions & Readonly<{ afterSeq: number }>,
+): AsyncGenerator<readonly Scanned[]> {
+  const heldNow = await whereIsIt(disk, dir, gone)
+  if (!heldNow) return
+  const oldTo = Math.max(afterSeq, gone.firstSeq - 1)
+  const isNew = (item: Scanned): boolean => {
+    if (item.kind === 'line') return item.seq > oldTo
+    if (item.kind === 'skipped') return item.lastSeq > oldTo
+    return item.kind !== 'bad' || item.numbers === undefined || item.numbers.toSeq > oldTo
+  }
+  const options = { afterSeq, wants: (member: MemberEntry) => member.lastSeq > oldTo && wants(member) }
+  for await (const items of scanned(disk, dir, heldNow, options)) yield items.filter(isNew)
+}
+
+/** The file that holds now what was in another: its sealed copy, or a thinned one before it. */
+async function whereIsIt(disk: Disk, dir: string, gone: SegmentName): Promise<SegmentName | undefined> {
+  const segments = await listSegments(disk, dir)
+  const copy = segments.find(({ firstSeq, name }) => firstSeq === gone.firstSeq && name !== gone.name)
+  if (copy) return copy
+  const before = segments.findLast(({ firstSeq }) => firstSeq < gone.firstSeq)
+  const index = before?.sealed ? await indexIn(disk, join(dir, before.name)).catch(asNothing) : null
+  return index && index.lastSeq >= gone.firstSeq ? before : undefined
 }
 
 /** A place in the ring, from where it can be read to the end again and again. */
@@ -343,8 +365,8 @@ class Walk {
 class Explanations {
   readonly #dir: string
   readonly #disk: Disk
-  #gaps: Gap[] = []
-  #oldestSeq = 0
+  /** By the first number of the segment they stand in. `bytes`: of one that was still written, how long it was. */
+  readonly #found = new Map<number, Readonly<{ gaps: readonly Gap[]; bytes: number | null }>>()
 
   constructor(dir: string, disk: Disk) {
     this.#dir = dir
@@ -353,22 +375,37 @@ class Explanations {
 
   /** @returns what of the span no gap record speaks of, or none that speaks of damage */
   async lackingFor(span: Span, reason?: 'damage'): Promise<Span[]> {
-    const lacking = () =>
-      without(span, this.#gaps.filter(gap => reason === undefined || gap.reason === reason).map(explained))
-    const known = lacking()
-    if (known.length === 0) return []
+    const isMeant = (gap: Gap) => reason === undefined || gap.reason === reason
+    const lacking = () => {
+      const gaps = [...this.#found.values()].flatMap(({ gaps }) => gaps)
+      return without(span, gaps.filter(isMeant).map(explained))
+    }
+    if (lacking().length === 0) return []
+    // Looked at again each time: what makes room tells of it in the newest before anything is missing.
     const segments = await listSegments(this.#disk, this.#dir)
-    const oldestSeq = segments[0]?.firstSeq ?? 0
-    // What speaks of an overflow comes with it; so as long as the oldest is the same there is nothing new.
-    if (this.#oldestSeq === oldestSeq) return known
-    this.#gaps = []
-    for (const segment of segments.reverse()) {
-      this.#gaps.push(...(await this.#gapsIn(segment)))
+    for (const [at, segment] of segments.reverse().entries()) {
+      const bytes = at === 0 ? await this.#bytesOf(segment) : null
+      const known = this.#found.get(segment.firstSeq)
+      if (known && known.bytes === bytes) continue
+      this.#found.set(segment.firstSeq, { gaps: await this.#gapsIn(segment), bytes })
       // The newest mostly say it all, and then the rest need not be read.
       if (lacking().length === 0) return []
     }
-    this.#oldestSeq = oldestSeq
     return lacking()
+  }
+
+  async #bytesOf({ name }: SegmentName): Promise<number> {
+    try {
+      const file = await this.#disk.open(join(this.#dir, name), 'read')
+      try {
+        return (await file.stat()).bytes
+      } finally {
+        await file.close()
+      }
+    } catch (error) {
+      asNothing(error)
+      return 0
+    }
   }
 
   async #gapsIn(segment: SegmentName): Promise<readonly Gap[]> {

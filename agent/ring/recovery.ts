@@ -91,7 +91,7 @@ export function planRecovery(found: Found): Plan {
   const said: Span[] = [...gaps.map(explained), ...(goneTo > 0 ? [{ fromSeq: 1, toSeq: goneTo }] : [])]
 
   const planned = segments.map((segment, at) =>
-    planSegment(segment, segments.slice(0, at), segments[at + 1], found.gaps, segments),
+    planSegment(segment, segments.slice(0, at), segments[at + 1], found.gaps, segments, found.others),
   )
   const lost = [
     ...lostInFront(segments, found.facts),
@@ -123,7 +123,7 @@ export function planRecovery(found: Found): Plan {
     writable: isWritable ? newest.name : null,
     quarantined: quarantinedAfter(steps, [...found.segments, ...found.others]),
     nextSeq: used + 1,
-    losses: lost.flatMap(loss => unsaid(loss, said)),
+    losses: toTell(lost, said),
     told: gaps.filter(({ reason, toSeq }) => reason === 'damage' && toSeq > goneTo),
     goneTo,
   }
@@ -171,11 +171,14 @@ function planSegment(
   next: FoundSegment | undefined,
   gaps: readonly Gap[],
   all: readonly FoundSegment[],
+  others: readonly FoundFile[],
 ): Planned {
   const { name, firstSeq } = segment
   const newest = next === undefined
-  const follower = all.find(other => other.firstSeq > firstSeq)
-  const held = follower ? exactly({ fromSeq: firstSeq, toSeq: follower.firstSeq - 1 }) : null
+  // One in quarantine tells too where this one ended, and a crash may have come before the gap record that speaks of both.
+  const starts = [...all, ...others.filter(({ kind }) => kind === 'quarantined')].flatMap(other => other.firstSeq ?? [])
+  const nextStart = Math.min(...starts.filter(start => start > firstSeq))
+  const held = nextStart < Number.POSITIVE_INFINITY ? exactly({ fromSeq: firstSeq, toSeq: nextStart - 1 }) : null
   const plan = (step: Omit<Step, 'name'>, losses: readonly LostSpan[] = [], isTold = false): Planned => ({
     segment,
     step: { name, ...step } as Step,
@@ -230,13 +233,13 @@ function planSegment(
 
   // What is missing in a text is said now, because sealing will leave no trace of it.
   const missing = segment.sealed ? [] : segment.missing.map(exactly)
-  if (!newest && !segment.sealed && held && segment.lastSeq < held.toSeq)
-    missing.push(exactly({ fromSeq: segment.lastSeq + 1, toSeq: held.toSeq }))
+  const isShort = !segment.sealed && held !== null && segment.lastSeq < held.toSeq
+  if (isShort) missing.push(exactly({ fromSeq: segment.lastSeq + 1, toSeq: held.toSeq }))
   if (newest && !segment.sealed && segment.tailBytes > 0) {
     const lost = segment.tailLineEnds
     const reason =
       lost === 0 ? 'the last line was not written to its end' : `at its end ${counted(lost, 'line')} damaged`
-    if (lost > 0) missing.push(exactly({ fromSeq: segment.lastSeq + 1, toSeq: segment.lastSeq + lost }))
+    if (lost > 0 && !isShort) missing.push(exactly({ fromSeq: segment.lastSeq + 1, toSeq: segment.lastSeq + lost }))
     return plan({ action: 'cut', toBytes: segment.soundBytes, reason, lost } as Omit<Step, 'name'>, missing)
   }
   const bad = segment.badStretches + (segment.tailBytes > 0 ? 1 : 0)
@@ -279,11 +282,19 @@ function quarantinedUnsaid(
   })
 }
 
-function unsaid(loss: LostSpan, said: readonly Span[]): Loss[] {
-  return without(loss, said).map(({ fromSeq, toSeq }) => ({
-    reason: 'damage',
-    count: Math.min(loss.atLeast, toSeq - fromSeq + 1),
-    fromSeq,
-    toSeq,
-  }))
+/** Where two things speak of the same numbers they are told once, and with the count of the one that knows it. */
+function toTell(lost: readonly LostSpan[], said: readonly Span[]): Loss[] {
+  const isGuess = (loss: LostSpan): number => Number(loss.atLeast < sizeOf([loss]))
+  const told = [...said]
+  const left: LostSpan[] = []
+  for (const loss of [...lost].sort((a, b) => isGuess(a) - isGuess(b))) {
+    left.push(...unsaid(loss, told))
+    told.push(loss)
+  }
+  return left
+    .sort((a, b) => a.fromSeq - b.fromSeq)
+    .map(({ fromSeq, toSeq, atLeast }) => ({ reason: 'damage', count: atLeast, fromSeq, toSeq }))
 }
+
+const unsaid = (loss: LostSpan, said: readonly Span[]): LostSpan[] =>
+  without(loss, said).map(span => ({ ...span, atLeast: Math.min(loss.atLeast, sizeOf([span])) }))

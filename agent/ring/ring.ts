@@ -65,8 +65,8 @@ export interface RingWriter {
   /**
    * Append one record and return its sequence number: 1 for the first ever written, then +1 each, across restarts.
    *
-   * Records are kept in the order of the calls. When the budget is reached the oldest whole segment goes,
-   * and a gap record says how many records went with it. While the disk refuses (full, read-only, broken) records
+   * Records are kept in the order of the calls. When the budget is reached the oldest segment goes, but for what is protected
+   * in it, and a gap record says how many records went. While the disk refuses (full, read-only, broken) records
    * wait in memory, at most 1 MiB and 2,000 of them, and the oldest go first; what went is counted and becomes
    * a gap record when it heals.
    *
@@ -76,7 +76,7 @@ export interface RingWriter {
    * closed. Every drop but the last is counted in a gap record.
    *
    * @param json the record as the text of a JSON object without `seq`, on one line, at most 256 KiB in UTF-8 and at most
-   *   half the budget; the ring never looks inside
+   *   half the budget; the ring looks at nothing in it but `"at"` and `"type"`, and does without them
    */
   append(json: string, durability: Durability): Promise<number>
   readonly state: RingState
@@ -85,6 +85,7 @@ export interface RingWriter {
 }
 
 export type RingState = Readonly<{
+  /** Of all files as they are. */
   bytes: number
   budgetBytes: number
   segments: number
@@ -105,7 +106,8 @@ export type RingState = Readonly<{
 
 /**
  * What opening found and did, one for each file. `lost` is how many records are gone by what was done or by what was found
- * instead of a segment; those are also written down as a gap. Damage in the middle of a segment is left to its readers.
+ * instead of a segment; those, and what is missing in text, are also written down as gaps. Damage in a sealed segment is left
+ * to its readers.
  */
 export type RingRecovery = Readonly<{
   path: string

@@ -191,10 +191,7 @@ export class Store implements Ground {
     await this.#openSegments(plan)
     this.#suspect = false
     this.#known = true
-    await this.#keepToBudget().catch((error: unknown) => {
-      // Room that cannot be made now is missed by the one who needs it. What was lost has to be told all the same.
-      if (codeOf(error) === '') throw error
-    })
+    await this.#makeRoomAtOpen()
     this.#upkeep.wake()
     return plan.losses
   }
@@ -233,6 +230,16 @@ export class Store implements Ground {
     const newest = segments.find(({ name }) => name === writable)
     if (!newest) return
     this.#setActive(await TextSegment.reopen(this.#disk, this.files.path(newest.name), newest, this.segmentBytes))
+  }
+
+  /** Room that cannot be made now is missed by the one who needs it. What was lost has to be told all the same. */
+  async #makeRoomAtOpen(): Promise<void> {
+    try {
+      await this.#upkeep.doWhatIsTold()
+      await this.#keepToBudget()
+    } catch (error) {
+      if (codeOf(error) === '') throw error
+    }
   }
 
   /** A budget that has become smaller is kept from the start. */

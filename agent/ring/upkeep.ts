@@ -102,6 +102,18 @@ export class Upkeep {
     if (files.room < bytes && failure !== null) throw failure
   }
 
+  /**
+   * For one whose turn it is: does what gap records have told of already, where a crash came between. Later nobody would know
+   * that they have, and it would be told again.
+   */
+  async doWhatIsTold(): Promise<void> {
+    const { files } = this.#ground
+    if (!files.segments.some(({ isTold }) => isTold)) return
+    const job = this.#roomJob(0)
+    await job?.prepare()
+    await job?.carryOut()
+  }
+
   async #run(): Promise<void> {
     for (let job = this.#next(); job && !this.#isStopped; job = this.#next()) {
       this.#current = job
@@ -288,11 +300,13 @@ class RoomJob implements Job {
     const taking: Taking = { whole: [], thin: null }
     let lackingBytes = this.#bytes - files.room - files.quarantined.reduce((sum, { bytes }) => sum + bytes, 0)
     let lackingFiles = files.isCrowded ? 1 : 0
-    while (lackingBytes > 0 || lackingFiles > 0) {
+    for (;;) {
       const holdings: Holding[] = rest.map(({ bytes, index }) => ({ bytes, index: index ?? unknownIndex }))
       const victim = chooseVictim(holdings, classes, budgetBytes)
       const chosen = victim && rest[victim.position]
-      if (!chosen || !this.#isNeighbour(taking.whole.at(-1), chosen.segment)) break
+      const isLacking = lackingBytes > 0 || lackingFiles > 0
+      if (!chosen || !(isLacking || chosen.segment.isTold)) break
+      if (!this.#isNeighbour(taking.whole.at(-1), chosen.segment)) break
       rest.splice(victim.position, 1)
       if (victim.survives.size > 0 && chosen.index) {
         const before = this.#thinnedBefore(chosen.segment, taking.whole)

@@ -9,6 +9,8 @@ import type { SegmentName } from './segment.js'
 /** What was found in one segment, before it is known which losses are accounted for. */
 type Findings = {
   readonly segment: SegmentName
+  /** Up to here its numbers were seen in files before it: what stays of it was added to them, and it is about to go. */
+  readonly copiedTo: number
   records: number
   /** Numbers missing before, in or after it. */
   readonly missing: Span[]
@@ -52,9 +54,11 @@ export async function* verifyRing(dir: string, disk: Disk = realDisk): AsyncGene
       if (segment.sealed) segment = newer
     }
   }
-  // What went by overflow meanwhile is no segment any more; the gap record that says so was read.
-  const there = all.filter(findings => segments.some(({ name }) => name === findings.segment.name))
-  for (const findings of there) yield healthOf(dir, findings, accounted, findings === all.at(-1))
+  for (const findings of all) {
+    // One may have been sealed meanwhile. What went by overflow is no segment any more; the gap record that says so was read.
+    const now = segments.find(({ firstSeq }) => firstSeq === findings.segment.firstSeq)
+    if (now) yield healthOf(join(dir, now.name), findings, accounted, findings === all.at(-1))
+  }
 }
 
 /** False whenever something is wrong that no gap record accounts for; a last line that was not written to its end is no such thing. */
@@ -65,6 +69,7 @@ export const ringIsWhole = (healths: readonly RingHealth[]): boolean =>
 function enter(segment: SegmentName, all: Findings[], place: Place): Findings {
   const findings: Findings = {
     segment,
+    copiedTo: place.expected - 1,
     records: 0,
     missing: [],
     damaged: [],
@@ -104,6 +109,8 @@ async function examine(
         if (item.numbers) noteDamaged(findings, place, item.numbers, item.lineEnds)
       } else if (item.kind === 'skipped') {
         throw new Error('a verification leaves nothing out')
+      } else if (segment.firstSeq <= item.seq && item.seq <= findings.copiedTo) {
+        // It was counted where it stands too.
       } else if (item.seq < place.expected) {
         // A line that stands there twice: no false record comes of it, but it is not what the writer wrote.
         findings.badAtEnd++
@@ -130,8 +137,8 @@ function noteDamaged(findings: Findings, place: Place, { fromSeq, toSeq }: Span,
   place.expected = toSeq + 1
 }
 
-function healthOf(dir: string, findings: Findings, gaps: readonly Gap[], isLast: boolean): RingHealth {
-  const { segment, records, badLineEnds, tailBytes, refusal } = findings
+function healthOf(path: string, findings: Findings, gaps: readonly Gap[], isLast: boolean): RingHealth {
+  const { records, badLineEnds, tailBytes, refusal } = findings
   const badStretches = findings.badStretches + findings.badAtEnd
   const accounted = gaps.map(explained)
   const saidDamaged = gaps.filter(({ reason }) => reason === 'damage')
@@ -150,7 +157,7 @@ function healthOf(dir: string, findings: Findings, gaps: readonly Gap[], isLast:
     ...(missing.length > 0 ? [`missing: ${missing.map(range).join(', ')}`] : []),
     ...(tailBytes > 0 ? [`it ends in ${tailBytes} bytes of a line that was not written to its end`] : []),
   ]
-  return { path: join(dir, segment.name), status, records, lost, reason: said.length > 0 ? said.join('; ') : null }
+  return { path, status, records, lost, reason: said.length > 0 ? said.join('; ') : null }
 }
 
 const range = ({ fromSeq, toSeq }: Span): string => (fromSeq === toSeq ? `${fromSeq}` : `${fromSeq} to ${toSeq}`)

@@ -138,8 +138,8 @@ t.test('logs come as a string that holds an array, with IoT Edge’s fields', as
     [{ id: 'hubrec', payloadBytes: null }],
   )
   const lines = linesOf({ status, payload })
-  t.equal(lines.length, 9)
-  t.strictSame(lines[6], {
+  t.equal(lines.length, 10)
+  t.strictSame(lines[7], {
     iothub: 'my-hub.azure-devices.net',
     device: 'gate',
     id: 'hubrec',
@@ -150,7 +150,7 @@ t.test('logs come as a string that holds an array, with IoT Edge’s fields', as
   })
   t.strictSame(
     lines.map(({ loglevel }) => loglevel),
-    [6, 6, 6, 7, 7, 4, 3, 4, 6],
+    [6, 6, 6, 6, 7, 7, 4, 3, 4, 6],
     'in syslog’s numbers',
   )
 })
@@ -189,7 +189,10 @@ t.test('first the window, then the tail, then the level, then the expression', a
     'wire: closed by network (rst) at stage session (attempt 1)',
   ])
   t.strictSame(await texts({ since: '2026-11-22T10:00:40Z' }), ['all is well'])
-  t.strictSame(await texts({ until: String(storyStartMs / 1e3) }), ['start: hubrec started, {"pid":1}'])
+  t.strictSame(await texts({ until: String(storyStartMs / 1e3) }), [
+    'context: a segment begins',
+    'start: hubrec started, {"pid":1}',
+  ])
   t.strictSame(await texts({ regex: 'ERR' }), ['something failed: ERR 7'])
   t.strictSame(await texts({ regex: '^all|failed:\\s' }), ['something failed: ERR 7', 'all is well'])
   t.strictSame(await texts({ regex: '(?i)err' }), ['something failed: ERR 7'])
@@ -198,7 +201,7 @@ t.test('first the window, then the tail, then the level, then the expression', a
     await texts({ tail: null, since: null, until: null, loglevel: null, regex: null, unknown: 7 }).then(
       all => all.length,
     ),
-    9,
+    10,
   )
 })
 

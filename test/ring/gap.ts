@@ -1,5 +1,5 @@
 import t from 'tap'
-import { explained, gapJson, readGap, sizeOf, without } from '../../agent/ring/gap.js'
+import { damageOf, explained, gapJson, readGap, sizeOf, without } from '../../agent/ring/gap.js'
 import { withSeq } from '../../agent/ring/line.js'
 import { stamp } from '../support/ring-records.js'
 
@@ -16,10 +16,13 @@ t.test('only a gap record that knows numbers explains what is missing', async t 
   const gap = (data: object) => JSON.stringify({ seq: 9, type: 'gap', data })
   t.strictSame(read(gap({ reason: 'damage', count: 2, fromSeq: 5, toSeq: 6 })), {
     reason: 'damage',
+    count: 2,
     fromSeq: 5,
     toSeq: 6,
   })
   t.equal(read(gap({ reason: 'queue', count: 2, fromSeq: null, toSeq: null })), null)
+  for (const count of [undefined, null, '2', 1.5])
+    t.equal(read(gap({ reason: 'damage', count, fromSeq: 5, toSeq: 6 })), null, 'nobody knows how many are gone')
   t.equal(read(gap({ reason: 'library', count: 2, fromSeq: 5, toSeq: 6 })), null, 'numbers of somebody else')
   t.equal(read('{"seq":9,"type":"log","data":{"type":"gap","reason":"damage","fromSeq":5,"toSeq":6}}'), null)
   t.equal(read('{"seq":9,"type":"log","data":{"text":"\\"type\\":\\"gap\\""}}'), null)
@@ -54,4 +57,16 @@ t.test('what is explained is taken out of what is missing', async t => {
     ],
   )
   t.equal(sizeOf(without(span, [{ fromSeq: 12, toSeq: 12 }])), 10)
+})
+
+t.test('damage is told of number by number, without what was told before', async t => {
+  const told = [
+    { fromSeq: 1, toSeq: 5 },
+    { fromSeq: 8, toSeq: 8 },
+  ]
+  t.strictSame(damageOf({ fromSeq: 3, toSeq: 10 }, told), [
+    { reason: 'damage', count: 2, fromSeq: 6, toSeq: 7 },
+    { reason: 'damage', count: 2, fromSeq: 9, toSeq: 10 },
+  ])
+  t.strictSame(damageOf({ fromSeq: 2, toSeq: 4 }, told), [])
 })

@@ -1,14 +1,23 @@
 import t from 'tap'
-import { readName, segmentBytesOf, segmentName, segmentOrder } from '../../agent/ring/segment.js'
+import {
+  filesMaxOf,
+  readName,
+  sealedName,
+  segmentBytesOf,
+  segmentName,
+  segmentOrder,
+} from '../../agent/ring/segment.js'
 
 t.test('a name tells what a file is, and with which number a segment begins', async t => {
   t.equal(segmentName(42), '00000000000000000042.log')
   t.strictSame(readName(segmentName(42)), { kind: 'segment', name: segmentName(42), firstSeq: 42, sealed: false })
   const sealed = '00000000000000000042.ndjson.gz'
+  t.equal(sealedName(42), sealed)
   t.strictSame(readName(sealed), { kind: 'segment', name: sealed, firstSeq: 42, sealed: true })
   const kinds = [
     '00000000000000000042.idx',
     '00000000000000000042.log.tmp',
+    '00000000000000000042.ndjson.gz.tmp',
     '00000000000000000042.log.bad',
     'probe.tmp',
     '00000000000000000000.log',
@@ -21,6 +30,7 @@ t.test('a name tells what a file is, and with which number a segment begins', as
   })
   t.strictSame(kinds, [
     ['index', 42],
+    ['temporary', 42],
     ['temporary', 42],
     ['quarantined', 42],
     ['temporary', null],
@@ -40,6 +50,13 @@ t.test('segments are ordered by their numbers, the text before its sealed copy',
   )
 })
 
-t.test('a segment is a sixteenth of the budget, between 16 KiB and 1 MiB', async t => {
-  t.strictSame([262_144, 1 << 20, 16 << 20, 64 << 20].map(segmentBytesOf), [16_384, 65_536, 1 << 20, 1 << 20])
+t.test('a segment is a 32nd of the budget, between 16 KiB and 512 KiB', async t => {
+  t.strictSame(
+    [262_144, 524_288, 1 << 20, 16 << 20, 64 << 20].map(segmentBytesOf),
+    [16_384, 16_384, 32_768, 524_288, 524_288],
+  )
+})
+
+t.test('there are 512 files at the default budget, and as many as their sizes need at others', async t => {
+  t.strictSame([262_144, 524_288, 1 << 20, 16 << 20, 64 << 20].map(filesMaxOf), [256, 512, 512, 512, 2_048])
 })

@@ -1,29 +1,42 @@
-import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { withSeq } from '../../agent/ring/line.js'
 import { openRing } from '../../agent/ring/open.js'
 import type { RingHealth } from '../../agent/ring/ring.js'
 import { segmentName } from '../../agent/ring/segment.js'
 import { ringIsWhole, verifyRing } from '../../agent/ring/verify.js'
 import { faultyDisk } from '../support/ring-disk.js'
-import { collect, recordJson, stamp } from '../support/ring-records.js'
-import { member, sealedName } from '../support/ring-sealed.js'
+import { collect, contextJson, noisyJson, recordJson, stamp } from '../support/ring-records.js'
+import { linesOf, member, type Numbered, sealedName, sealedOf, writeSegment } from '../support/ring-sealed.js'
 
-async function ringOf(dir: string, records: number, paddingBytes = 0): Promise<void> {
+const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, n) => from + n)
+
+/** What a segment holds that begins with the first of these numbers. */
+const records = (from: number, to: number): Numbered[] =>
+  range(from, to).map(seq => ({ seq, json: seq === from ? contextJson() : recordJson(seq) }))
+
+/** A ring of one segment that was never full: its context and what was appended. */
+async function ringOf(dir: string, lastSeq: number): Promise<void> {
   const { ring } = await openRing({ dir, budgetBytes: 262_144, stamp })
-  const ids = Array.from({ length: records }, (_, n) => n + 1)
-  await Promise.all(ids.map(id => ring.append(recordJson(id, paddingBytes), 'kernel')))
+  await Promise.all(range(2, lastSeq).map(id => ring.append(recordJson(id), 'kernel')))
   await ring.close()
 }
 
-function edit(dir: string, name: string, change: (lines: string[]) => readonly string[]): void {
-  const path = join(dir, name)
+/** 1 to 50 and 51 to 100 sealed or not, 101 to 150 as text. @returns their paths */
+async function threeSegments(dir: string, kind: 'text' | 'sealed'): Promise<[string, string, string]> {
+  return [
+    await writeSegment(dir, kind, records(1, 50)),
+    await writeSegment(dir, kind, records(51, 100)),
+    await writeSegment(dir, 'text', records(101, 150)),
+  ]
+}
+
+function edit(path: string, change: (lines: string[]) => readonly string[]): void {
   const lines = readFileSync(path, 'latin1').split('\n').slice(0, -1)
   writeFileSync(path, change(lines).join('\n').concat('\n'), 'latin1')
 }
 
-const spoilt = (line: string): string => line.replace('"type":"log"', '"type":"lag"')
+const spoilt = (line: string): string => line.replace('"boot-1"', '"boot-l"')
 
 const verified = async (dir: string): Promise<{ healths: RingHealth[]; isWhole: boolean }> => {
   const healths = await collect(verifyRing(dir))
@@ -67,7 +80,7 @@ t.test('damaged lines are counted by the numbers around them', async t => {
   const dir = t.testdir()
   await ringOf(dir, 8)
   const path = join(dir, segmentName(1))
-  edit(dir, segmentName(1), ([a, b, c, d, ...others]) => [
+  edit(join(dir, segmentName(1)), ([a, b, c, d, ...others]) => [
     a!,
     spoilt(b!),
     c!,
@@ -90,7 +103,7 @@ t.test('damaged lines are counted by the numbers around them', async t => {
 t.test('a damaged last line is known to be lost', async t => {
   const dir = t.testdir()
   await ringOf(dir, 3)
-  edit(dir, segmentName(1), ([a, b, c]) => [a!, b!, spoilt(c!)])
+  edit(join(dir, segmentName(1)), ([a, b, c]) => [a!, b!, spoilt(c!)])
   t.strictSame(await verified(dir), {
     healths: [
       health(join(dir, segmentName(1)), { status: 'damaged', records: 2, lost: 1, reason: '1 stretch is no record' }),
@@ -99,68 +112,78 @@ t.test('a damaged last line is known to be lost', async t => {
   })
 })
 
-t.test('a segment that is missing is the damage of the one that follows', async t => {
-  const dir = t.testdir()
-  await ringOf(dir, 200, 150)
-  const [first, second, third] = readdirSync(dir).map(name => Number(name.slice(0, 20)))
-  rmSync(join(dir, segmentName(second!)))
-  const { healths, isWhole } = await verified(dir)
-  t.equal(isWhole, false)
-  t.strictSame(healths.slice(0, 2), [
-    health(join(dir, segmentName(first!)), { records: second! - 1 }),
-    health(join(dir, segmentName(third!)), {
-      status: 'damaged',
-      records: healths[1]!.records,
-      lost: third! - second!,
-      reason: `missing: ${second} to ${third! - 1}`,
-    }),
-  ])
-})
+for (const kind of ['text', 'sealed'] as const) {
+  t.test(`a ${kind} segment that is missing is the damage of the one that follows`, async t => {
+    const dir = t.testdir()
+    const [first, second, third] = await threeSegments(dir, kind)
+    rmSync(second)
+    t.strictSame(await verified(dir), {
+      healths: [
+        health(first, { records: 50 }),
+        health(third, { status: 'damaged', records: 50, lost: 50, reason: 'missing: 51 to 100' }),
+      ],
+      isWhole: false,
+    })
+  })
 
-t.test('the oldest segments are missed too when no gap record says that they went', async t => {
-  const dir = t.testdir()
-  await ringOf(dir, 200, 150)
-  const [first, second] = readdirSync(dir)
-  rmSync(join(dir, first!))
-  const { healths, isWhole } = await verified(dir)
-  t.equal(isWhole, false)
-  t.equal(healths[0]?.lost, Number(second!.slice(0, 20)) - 1)
-})
+  t.test(`the oldest ${kind} segments are missed too when no gap record says that they went`, async t => {
+    const dir = t.testdir()
+    const [first, second, third] = await threeSegments(dir, kind)
+    rmSync(first)
+    t.strictSame(await verified(dir), {
+      healths: [
+        health(second, { status: 'damaged', records: 50, lost: 50, reason: 'missing: 1 to 50' }),
+        health(third, { records: 50 }),
+      ],
+      isWhole: false,
+    })
+  })
+}
 
 t.test('damage at the end of a full segment is put down to that segment', async t => {
   const dir = t.testdir()
-  await ringOf(dir, 200, 150)
-  edit(dir, segmentName(1), lines => [...lines.slice(0, -2), ...lines.slice(-2).map(spoilt)])
-  const { healths } = await verified(dir)
-  t.strictSame(
-    healths.map(({ status, lost }) => [status, lost]),
-    [
-      ['damaged', 2],
-      ['ok', 0],
-      ['ok', 0],
-      ['ok', 0],
-    ].slice(0, healths.length),
-  )
+  const [first, second, third] = await threeSegments(dir, 'text')
+  edit(first, lines => [...lines.slice(0, -2), ...lines.slice(-2).map(spoilt)])
+  t.strictSame(await verified(dir), {
+    healths: [
+      health(first, {
+        status: 'damaged',
+        records: 48,
+        lost: 2,
+        reason: '2 stretches are no record; missing: 49 to 50',
+      }),
+      health(second, { records: 50 }),
+      health(third, { records: 50 }),
+    ],
+    isWhole: false,
+  })
 })
 
 t.test('what a gap record says is no damage any more', async t => {
   const dir = t.testdir()
-  await ringOf(dir, 200, 150)
-  const [, second, third] = readdirSync(dir)
-  writeFileSync(join(dir, second!), 'no record\n')
+  const [first, , third] = await threeSegments(dir, 'sealed')
+  rmSync(join(dir, sealedName(51)))
+  const second = join(dir, segmentName(51))
+  writeFileSync(second, 'no record\n')
   t.equal((await verified(dir)).isWhole, false)
   const { ring, recovery } = await openRing({ dir, budgetBytes: 262_144, stamp })
   await ring.close()
-  t.equal(recovery[1]?.lost, Number(third!.slice(0, 20)) - Number(second!.slice(0, 20)))
-  const { healths, isWhole } = await verified(dir)
-  t.equal(isWhole, true)
-  t.strictSame(new Set(healths.map(({ status, lost }) => `${status} ${lost}`)), new Set(['ok 0']))
+  t.strictSame(recovery[1], {
+    path: second,
+    action: 'quarantined',
+    reason: 'there is no sound record in it',
+    lost: 50,
+  })
+  t.strictSame(await verified(dir), {
+    healths: [health(first, { records: 50 }), health(third, { records: 51 })],
+    isWhole: true,
+  })
 })
 
 t.test('bytes that do not belong there are damage even when no record is missing', async t => {
   const dir = t.testdir()
   await ringOf(dir, 3)
-  edit(dir, segmentName(1), ([a, b, c]) => [a!, 'somebody was here', b!, a!, c!])
+  edit(join(dir, segmentName(1)), ([a, b, c]) => [a!, 'somebody was here', b!, a!, c!])
   t.strictSame(await verified(dir), {
     healths: [
       health(join(dir, segmentName(1)), { status: 'damaged', records: 3, reason: '2 stretches are no record' }),
@@ -169,25 +192,91 @@ t.test('bytes that do not belong there are damage even when no record is missing
   })
 })
 
-t.test('a segment the medium will not give back is damaged, and says why', async t => {
-  const dir = t.testdir()
-  await ringOf(dir, 200, 150)
-  const [first, second] = readdirSync(dir)
-  const disk = faultyDisk((operation, path) => (operation === 'read' && path.endsWith(first!) ? { code: 'EIO' } : null))
-  const [damaged, sound] = await collect(verifyRing(dir, disk))
-  t.strictSame(damaged, {
-    path: join(dir, first!),
-    status: 'damaged',
-    records: 0,
-    lost: Number(second!.slice(0, 20)) - 1,
-    reason: `the disk does not give all of it back (EIO); 1 stretch is no record; missing: 1 to ${Number(second!.slice(0, 20)) - 1}`,
+for (const kind of ['text', 'sealed'] as const) {
+  t.test(`a ${kind} segment the medium will not give back is damaged, and says why`, async t => {
+    const dir = t.testdir()
+    const [first, second, third] = await threeSegments(dir, kind)
+    const disk = faultyDisk((operation, path) => (operation === 'read' && path === first ? { code: 'EIO' } : null))
+    t.strictSame(await collect(verifyRing(dir, disk)), [
+      health(first, {
+        status: 'damaged',
+        lost: 50,
+        reason: 'the disk does not give all of it back (EIO); 1 stretch is no record; missing: 1 to 50',
+      }),
+      health(second, { records: 50 }),
+      health(third, { records: 50 }),
+    ])
   })
-  t.equal(sound?.status, 'ok')
-})
+}
 
 t.test('sealed segments are verified member by member', async t => {
   const dir = t.testdir()
-  const lines = (...seqs: number[]) => seqs.map(seq => `${withSeq(seq, recordJson(seq))}\n`).join('')
+  const segment = range(1, 200).map(seq => ({ seq, json: noisyJson(seq, 1_000) }))
+  const path = await writeSegment(dir, 'sealed', segment)
+  await writeSegment(dir, 'text', records(201, 210))
+  const { bytes, index } = await sealedOf(segment)
+  const [one, two] = index.members
+  // In the middle of the second member.
+  bytes[one!.bytes + Math.floor(two!.bytes / 2)]! ^= 1
+  writeFileSync(path, bytes)
+  t.strictSame(await verified(dir), {
+    healths: [
+      health(path, {
+        status: 'damaged',
+        records: 200 - two!.records,
+        lost: two!.records,
+        reason: `1 stretch is no record; missing: ${two!.firstSeq} to ${two!.lastSeq}`,
+      }),
+      health(join(dir, segmentName(201)), { records: 10 }),
+    ],
+    isWhole: false,
+  })
+})
+
+t.test('a sealed segment whose index is damaged is read all the same, and nothing is lost', async t => {
+  const dir = t.testdir()
+  const segment = range(1, 200).map(seq => ({ seq, json: noisyJson(seq, 1_000) }))
+  const path = await writeSegment(dir, 'sealed', segment)
+  const bytes = readFileSync(path)
+  bytes[bytes.indexOf('"members"')]! ^= 1
+  writeFileSync(path, bytes)
+  t.strictSame(await verified(dir), { healths: [health(path, { records: 200 })], isWhole: true })
+})
+
+t.test('what a thinned segment no longer holds is no damage, and what is damaged of the rest is', async t => {
+  const dir = t.testdir()
+  const left = [7, ...range(30, 33)].map(seq => ({ seq, json: noisyJson(seq, 40_000) }))
+  const span = { firstSeq: 1, lastSeq: 50, thinned: true }
+  const path = await writeSegment(dir, 'sealed', left, span)
+  const overflow = { ...stamp(), type: 'gap', data: { reason: 'overflow', count: 45, fromSeq: 1, toSeq: 50 } }
+  await writeSegment(dir, 'text', [...records(51, 59), { seq: 60, json: JSON.stringify(overflow) }])
+  const text = health(join(dir, segmentName(51)), { records: 10 })
+  t.strictSame(await verified(dir), { healths: [health(path, { records: 5 }), text], isWhole: true })
+
+  const { bytes, index } = await sealedOf(left, span)
+  t.strictSame(
+    index.members.map(({ firstSeq, lastSeq }) => [firstSeq, lastSeq]),
+    [7, 30, 31, 32, 33].map(seq => [seq, seq]),
+  )
+  bytes[bytes.length - 1_000]! ^= 1
+  writeFileSync(path, bytes)
+  t.strictSame(await verified(dir), {
+    healths: [
+      health(path, {
+        status: 'damaged',
+        records: 4,
+        lost: 1,
+        reason: '1 stretch is no record; missing: 33',
+      }),
+      text,
+    ],
+    isWhole: false,
+  })
+})
+
+t.test('what another program has packed is verified too', async t => {
+  const dir = t.testdir()
+  const lines = (...seqs: number[]) => linesOf(seqs.map(seq => ({ seq, json: recordJson(seq) })))
   const damaged = member(lines(3, 4))
   damaged[30]! ^= 1
   writeFileSync(join(dir, sealedName(1)), Buffer.concat([member(lines(1, 2)), damaged, member(lines(5, 6))]))
