@@ -218,7 +218,11 @@ function planSegment(
     return keep(reason, [possible(fromSeq, firstSeq, segment.sealed ? sealedTextBytesMax : segment.bytes)])
   }
   if (segment.bytes === 0) return remove('it is empty', held ? [held] : [])
-  if (!segment.isRead) return keep('it is sealed', [], telling !== undefined)
+  const short = (lastSeq: number): LostSpan[] =>
+    held !== null && lastSeq < held.toSeq ? [exactly({ fromSeq: lastSeq + 1, toSeq: held.toSeq })] : []
+  if (!segment.isRead) {
+    return keep('it is sealed', segment.index ? short(segment.index.lastSeq) : [], telling !== undefined)
+  }
   if (segment.records === 0) {
     const onlyBegun = newest && !segment.sealed && segment.tailLineEnds === 0 && segment.bytes <= lineBytesMax
     if (onlyBegun) return remove('it holds nothing but the beginning of a line')
@@ -233,13 +237,14 @@ function planSegment(
 
   // What is missing in a text is said now, because sealing will leave no trace of it.
   const missing = segment.sealed ? [] : segment.missing.map(exactly)
-  const isShort = !segment.sealed && held !== null && segment.lastSeq < held.toSeq
-  if (isShort) missing.push(exactly({ fromSeq: segment.lastSeq + 1, toSeq: held.toSeq }))
+  const behind = segment.sealed ? [] : short(segment.lastSeq)
+  missing.push(...behind)
   if (newest && !segment.sealed && segment.tailBytes > 0) {
     const lost = segment.tailLineEnds
     const reason =
       lost === 0 ? 'the last line was not written to its end' : `at its end ${counted(lost, 'line')} damaged`
-    if (lost > 0 && !isShort) missing.push(exactly({ fromSeq: segment.lastSeq + 1, toSeq: segment.lastSeq + lost }))
+    if (lost > 0 && behind.length === 0)
+      missing.push(exactly({ fromSeq: segment.lastSeq + 1, toSeq: segment.lastSeq + lost }))
     return plan({ action: 'cut', toBytes: segment.soundBytes, reason, lost } as Omit<Step, 'name'>, missing)
   }
   const bad = segment.badStretches + (segment.tailBytes > 0 ? 1 : 0)

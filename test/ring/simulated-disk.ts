@@ -1,7 +1,8 @@
 /** The simulated disk itself: one that never lost anything would make every test on it void. */
 import t from 'tap'
 import type { DiskFile } from '../../agent/ring/disk.js'
-import { type Call, type Crash, type Fault, randomFrom, SimulatedDisk } from '../support/simulated-disk.js'
+import { randomFrom } from '../support/campaign.js'
+import { type Call, type Crash, type Fault, SimulatedDisk } from '../support/simulated-disk.js'
 
 const dir = '/state/ring'
 const path = `${dir}/a.log`

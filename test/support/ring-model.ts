@@ -21,7 +21,7 @@ type Known = {
   safety: Safety
   /** It was there while the disk was too full, or failed, for its class to be kept: only its age counts. */
   isOrdinary: boolean
-  /** A sync of it failed, and nobody was there to write it anew: no later sync can be relied on. */
+  /** No later sync is relied on to be of it. */
   isDropped: boolean
 }
 
@@ -49,45 +49,39 @@ export type Parsed = Readonly<{
 }>
 
 export class RingModel {
-  readonly #known: Map<number, Known>
+  readonly #known = new Map<number, Known>()
   readonly #classes: readonly RingClass[]
   /** Who was given a number last. */
   readonly #answered = new Map<number, number>()
   /** Each crash there was: who is answered late is told only what still holds. */
   readonly #crashes: Crash[] = []
   /** Numbers that damage may have taken, so that a reader's word is all there is about them. */
-  readonly #damaged: Set<number>
-  #nextId: number
+  readonly #damaged = new Set<number>()
+  #nextId = 1
   /** Whether anything but overflow can have taken numbers: then gap records may say so. */
-  #mayHaveHoles: boolean
+  #mayHaveHoles = false
+  /** Whether something could not be read for a while: then gap records may say that it is lost. */
   #isConfused = false
   #isInTrouble = false
   /** Whether what is found now is all that the device has. */
   #isOnDevice = false
 
-  constructor(
-    classes: readonly RingClass[],
-    from: Readonly<{
-      known: readonly Known[]
-      damaged: Iterable<number>
-      nextId: number
-      mayHaveHoles: boolean
-    }> = { known: [], damaged: [], nextId: 1, mayHaveHoles: false },
-  ) {
+  constructor(classes: readonly RingClass[]) {
     this.#classes = classes
-    this.#known = new Map(from.known.map(known => [known.id, { ...known }]))
-    this.#damaged = new Set(from.damaged)
-    this.#nextId = from.nextId
-    this.#mayHaveHoles = from.mayHaveHoles
   }
 
   copy(): RingModel {
-    return new RingModel(this.#classes, {
-      known: [...this.#known.values()],
-      damaged: this.#damaged,
-      nextId: this.#nextId,
-      mayHaveHoles: this.#mayHaveHoles,
-    })
+    const copy = new RingModel(this.#classes)
+    for (const [id, known] of this.#known) copy.#known.set(id, { ...known })
+    for (const [seq, id] of this.#answered) copy.#answered.set(seq, id)
+    for (const seq of this.#damaged) copy.#damaged.add(seq)
+    copy.#crashes.push(...this.#crashes)
+    copy.#nextId = this.#nextId
+    copy.#mayHaveHoles = this.#mayHaveHoles
+    copy.#isConfused = this.#isConfused
+    copy.#isInTrouble = this.#isInTrouble
+    copy.#isOnDevice = this.#isOnDevice
+    return copy
   }
 
   // ---- what is done to the ring
@@ -98,16 +92,8 @@ export class RingModel {
     const data = { id, x: filler(id, bytes) }
     const at = new Date(atMs).toISOString()
     const json = JSON.stringify({ at, bootId: 'boot-1', monoMs: 1_000, level: 30, type, conn: null, inc: null, data })
-    this.#known.set(id, {
-      id,
-      type,
-      atMs,
-      json,
-      seq: 0,
-      safety: 'none',
-      isDropped: false,
-      isOrdinary: this.#isInTrouble,
-    })
+    const isOrdinary = this.#isInTrouble
+    this.#known.set(id, { id, type, atMs, json, seq: 0, safety: 'none', isDropped: false, isOrdinary })
     return { id, json, era: this.#crashes.length }
   }
 
@@ -129,7 +115,7 @@ export class RingModel {
     for (const known of this.#known.values()) if (known.safety === 'kernel' && !known.isDropped) known.safety = 'disk'
   }
 
-  /** A sync failed, and the process ended before it could write anew what was dropped. */
+  /** Of what is there now no later sync need be: one failed, and the process ended before it could write anew what was dropped. */
   dropped(): void {
     for (const known of this.#known.values()) if (known.safety !== 'disk') known.isDropped = true
   }
@@ -153,6 +139,8 @@ export class RingModel {
   confused(): void {
     this.#mayHaveHoles = true
     this.#isConfused = true
+    // What cannot be read may not be written to either, and then no sync is of it.
+    this.dropped()
   }
 
   /** The disk has no room for all that was guaranteed, or does not give it back: what is there now can go by its age. */
@@ -200,12 +188,15 @@ export class RingModel {
   }
 
   /** Whatever was promised to survive has to be there, unless it went by overflow and was not worth more than its age. */
-  missing({ ids, goneTo }: Parsed): string[] {
+  missing({ ids, goneTo, gaps }: Parsed): string[] {
     const there = new Set(ids.values())
     const kept = this.#keptByClass()
+    // Told of as lost when it could not be read, and gone since.
+    const isTold = (seq: number) =>
+      this.#isConfused && gaps.some(({ fromSeq, toSeq }) => (fromSeq ?? 0) <= seq && seq <= (toSeq ?? -1))
     return [...this.#known.values()]
       .filter(({ id, seq, safety }) => safety !== 'none' && !there.has(id) && !this.#damaged.has(seq))
-      .filter(({ id, seq }) => seq > goneTo || kept.has(id))
+      .filter(({ id, seq }) => (seq > goneTo && !isTold(seq)) || kept.has(id))
       .map(({ id, type, seq, safety }) => `${id} (${type}) was promised as ${seq} (${safety}) and is not there`)
   }
 

@@ -17,17 +17,6 @@ import type { Disk, DiskFile, ListedFile, Space } from '../../agent/ring/disk.js
 /** From 0 to 1, and the same each time for the same seed. */
 export type Random = () => number
 
-/** A small generator (mulberry32): whatever the tests need of chance is in its seed. */
-export function randomFrom(seed: number): Random {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000
-  }
-}
-
 export type Operation =
   | 'makeDirectory'
   | 'list'
