@@ -45,8 +45,10 @@ export class Files {
   /** Of those, what is not written yet. */
   activeRoom = 0
   #temporary = new Map<string, number>()
-  /** What the disk has beyond its reserve; only as new as the last look. */
-  #diskRoom = Number.POSITIVE_INFINITY
+  /** What all files together may take, as far as the disk goes; only as new as the last look. */
+  #diskMax = Number.POSITIVE_INFINITY
+  /** While others have taken from the reserve: what the ring had when it first saw that. It does not grow, and need not shrink. */
+  #shortMax: number | null = null
   #dirty = false
 
   constructor(options: FilesOptions) {
@@ -68,7 +70,7 @@ export class Files {
 
   /** How much more may be written: within the budget, and without touching the disk's reserve. */
   get room(): number {
-    return Math.min(this.#options.budgetBytes - this.reservedBytes, this.#diskRoom - this.activeRoom)
+    return Math.min(this.#options.budgetBytes, this.#diskMax) - this.reservedBytes
   }
 
   get isCrowded(): boolean {
@@ -82,9 +84,16 @@ export class Files {
       if (codeOf(error) === '') throw error
       return null
     })
-    this.#diskRoom = space
-      ? space.freeBytes - Math.min(reserveBytesMax, Math.floor(space.totalBytes * reservePart))
-      : Number.POSITIVE_INFINITY
+    if (!space) {
+      this.#diskMax = Number.POSITIVE_INFINITY
+      return
+    }
+    const spareBytes = space.freeBytes - Math.min(reserveBytesMax, Math.floor(space.totalBytes * reservePart))
+    const writtenBytes = this.reservedBytes - this.activeRoom - sum(this.#temporary.values())
+    if (spareBytes >= 0) this.#shortMax = null
+    // Not what it has now: each segment that goes to make room for the next would leave it with less.
+    else this.#shortMax ??= writtenBytes
+    this.#diskMax = this.#shortMax ?? writtenBytes + spareBytes
   }
 
   /** Read when it is asked for first; `null` where there is none that is sound. */
@@ -104,6 +113,15 @@ export class Files {
 
   add(segment: SegmentFile): void {
     this.segments = [...this.segments.filter(({ name }) => name !== segment.name), segment].sort(segmentOrder)
+  }
+
+  /** Keeps room for a temporary file that is being made, so that nothing else takes it meanwhile; until it is written or given up. */
+  reserve(name: string, bytes: number): void {
+    this.#temporary.set(name, bytes)
+  }
+
+  giveUp(name: string): void {
+    this.#temporary.delete(name)
   }
 
   /** Writes a file that nobody sees yet, onto the device. */
@@ -179,7 +197,9 @@ export class Files {
     }
   }
 
+  /** Before looking anew. What another process created or removed before it was killed need not be on the device either. */
   forget(): void {
+    this.#dirty = true
     this.segments = []
     this.quarantined = []
     this.activeBytes = 0

@@ -27,7 +27,10 @@ export async function look(disk: Disk, dir: string): Promise<Look> {
 
   // The newest segment tells what is known of those before it. Where it does not, they are asked themselves.
   const goneTo = facts?.goneTo ?? Number.POSITIVE_INFINITY
-  const isAsked = ({ sealed, firstSeq, name }: Named) => sealed && (firstSeq <= goneTo || name === newest?.name)
+  // And the last that is sealed, up to which number it goes: what stood behind it may be gone, and a crash have come before
+  // that was told.
+  const lastSealed = names.findLast(({ sealed }) => sealed)
+  const isAsked = ({ sealed, firstSeq, name }: Named) => sealed && (firstSeq <= goneTo || name === lastSealed?.name)
   const indexes = await indexesOf(disk, dir, names.filter(isAsked))
   for (const { name } of names.filter(isAsked)) {
     if (facts === null) gaps.push(...(indexes.get(name)?.gaps ?? []))

@@ -171,11 +171,17 @@ function asNothing(error: unknown): null {
   return null
 }
 
-/** @throws AgentError `RING_UNREADABLE` */
+/**
+ * Each once: where a segment is there as text too, that is about to be deleted. Or its deletion was undone by a power cut, and
+ * then not all of it need be on the device, while nothing is sealed that is not.
+ *
+ * @throws AgentError `RING_UNREADABLE`
+ */
 export async function listSegments(disk: Disk, dir: string): Promise<SegmentName[]> {
   try {
     const names = (await disk.names(dir)).map(readName)
-    return names.filter(name => name.kind === 'segment').sort(segmentOrder)
+    const segments = names.filter(name => name.kind === 'segment').sort(segmentOrder)
+    return segments.filter(({ sealed, firstSeq }, at) => sealed || segments[at + 1]?.firstSeq !== firstSeq)
   } catch (cause) {
     throw new AgentError('RING_UNREADABLE', `${dir} cannot be listed (${codeOf(cause)})`, [], { cause })
   }

@@ -91,7 +91,7 @@ export function planRecovery(found: Found): Plan {
   const said: Span[] = [...gaps.map(explained), ...(goneTo > 0 ? [{ fromSeq: 1, toSeq: goneTo }] : [])]
 
   const planned = segments.map((segment, at) =>
-    planSegment(segment, segments.slice(0, at), segments[at + 1], found.gaps, segments),
+    planSegment(segment, segments.slice(0, at), segments[at + 1], found.gaps, segments, found.others),
   )
   const lost = [
     ...lostInFront(segments, found.facts),
@@ -171,11 +171,14 @@ function planSegment(
   next: FoundSegment | undefined,
   gaps: readonly Gap[],
   all: readonly FoundSegment[],
+  others: readonly FoundFile[],
 ): Planned {
   const { name, firstSeq } = segment
   const newest = next === undefined
-  const follower = all.find(other => other.firstSeq > firstSeq)
-  const held = follower ? exactly({ fromSeq: firstSeq, toSeq: follower.firstSeq - 1 }) : null
+  // One in quarantine tells too where this one ended, and a crash may have come before the gap record that speaks of both.
+  const starts = [...all, ...others.filter(({ kind }) => kind === 'quarantined')].flatMap(other => other.firstSeq ?? [])
+  const nextStart = Math.min(...starts.filter(start => start > firstSeq))
+  const held = nextStart < Number.POSITIVE_INFINITY ? exactly({ fromSeq: firstSeq, toSeq: nextStart - 1 }) : null
   const plan = (step: Omit<Step, 'name'>, losses: readonly LostSpan[] = [], isTold = false): Planned => ({
     segment,
     step: { name, ...step } as Step,
@@ -215,7 +218,11 @@ function planSegment(
     return keep(reason, [possible(fromSeq, firstSeq, segment.sealed ? sealedTextBytesMax : segment.bytes)])
   }
   if (segment.bytes === 0) return remove('it is empty', held ? [held] : [])
-  if (!segment.isRead) return keep('it is sealed', [], telling !== undefined)
+  const short = (lastSeq: number): LostSpan[] =>
+    held !== null && lastSeq < held.toSeq ? [exactly({ fromSeq: lastSeq + 1, toSeq: held.toSeq })] : []
+  if (!segment.isRead) {
+    return keep('it is sealed', segment.index ? short(segment.index.lastSeq) : [], telling !== undefined)
+  }
   if (segment.records === 0) {
     const onlyBegun = newest && !segment.sealed && segment.tailLineEnds === 0 && segment.bytes <= lineBytesMax
     if (onlyBegun) return remove('it holds nothing but the beginning of a line')
@@ -230,13 +237,14 @@ function planSegment(
 
   // What is missing in a text is said now, because sealing will leave no trace of it.
   const missing = segment.sealed ? [] : segment.missing.map(exactly)
-  if (!newest && !segment.sealed && held && segment.lastSeq < held.toSeq)
-    missing.push(exactly({ fromSeq: segment.lastSeq + 1, toSeq: held.toSeq }))
+  const behind = segment.sealed ? [] : short(segment.lastSeq)
+  missing.push(...behind)
   if (newest && !segment.sealed && segment.tailBytes > 0) {
     const lost = segment.tailLineEnds
     const reason =
       lost === 0 ? 'the last line was not written to its end' : `at its end ${counted(lost, 'line')} damaged`
-    if (lost > 0) missing.push(exactly({ fromSeq: segment.lastSeq + 1, toSeq: segment.lastSeq + lost }))
+    if (lost > 0 && behind.length === 0)
+      missing.push(exactly({ fromSeq: segment.lastSeq + 1, toSeq: segment.lastSeq + lost }))
     return plan({ action: 'cut', toBytes: segment.soundBytes, reason, lost } as Omit<Step, 'name'>, missing)
   }
   const bad = segment.badStretches + (segment.tailBytes > 0 ? 1 : 0)

@@ -140,7 +140,8 @@ export class Store implements Ground {
   }
 
   async tellOverflow(loss: Loss): Promise<void> {
-    if (!this.#active) throw ioError('the active segment is not open')
+    // A power cut may have left the newest empty, and there are others to make room of before the next record begins one.
+    if (!this.#active) await this.#create(segmentBytesMin)
     const gap: QueuedGap = { kind: 'gap', loss }
     const { failure } = await this.write(this.#composed([gap]))
     if (failure !== null) throw failure
@@ -169,12 +170,14 @@ export class Store implements Ground {
 
   /** @returns what was lost, to be written down before anything else */
   async open(told: Told): Promise<readonly Loss[]> {
+    this.#known = false
     await this.letGo()
     const found = await this.#lookOrMake()
     told.lastRecord = found.lastRecord
     const plan = planRecovery({ ...found, givenOut: this.#nextSeq - 1 })
     this.#generation++
     this.files.forget()
+    await this.#secure(plan)
     for (const step of plan.steps) {
       await this.#do(step)
       const { name, reason, lost } = step
@@ -188,10 +191,33 @@ export class Store implements Ground {
     await this.#openSegments(plan)
     this.#suspect = false
     this.#known = true
-    await this.#upkeep.doWhatIsTold()
-    await this.#keepToBudget()
+    await this.#makeRoomAtOpen()
     this.#upkeep.wake()
     return plan.losses
+  }
+
+  /**
+   * A text that another process wrote may be with the kernel only, and after a failed sync nobody knows what the device has.
+   * What is deleted because of what stands in it must not be gone after a power cut, and the reason with it.
+   */
+  async #secure({ steps, segments }: Plan): Promise<void> {
+    const texts = segments.filter(({ isText, bytes }) => isText && bytes > 0)
+    if (this.#suspect) {
+      for (const { name, bytes } of texts) await this.#copyToFreshBlocks(name, bytes)
+      return
+    }
+    if (!steps.some(({ action }) => action === 'delete')) return
+    for (const { name } of texts) {
+      const file = await this.#disk.open(this.files.path(name), 'modify')
+      try {
+        await file.datasync()
+      } catch (error) {
+        this.#suspect = true
+        throw error
+      } finally {
+        await file.close()
+      }
+    }
   }
 
   async #openSegments({ segments, writable }: Plan): Promise<void> {
@@ -203,8 +229,17 @@ export class Store implements Ground {
     }
     const newest = segments.find(({ name }) => name === writable)
     if (!newest) return
-    if (this.#suspect) await this.#copyToFreshBlocks(newest.name, newest.bytes)
     this.#setActive(await TextSegment.reopen(this.#disk, this.files.path(newest.name), newest, this.segmentBytes))
+  }
+
+  /** Room that cannot be made now is missed by the one who needs it. What was lost has to be told all the same. */
+  async #makeRoomAtOpen(): Promise<void> {
+    try {
+      await this.#upkeep.doWhatIsTold()
+      await this.#keepToBudget()
+    } catch (error) {
+      if (codeOf(error) === '') throw error
+    }
   }
 
   /** A budget that has become smaller is kept from the start. */
@@ -282,7 +317,7 @@ export class Store implements Ground {
     }
   }
 
-  /** After a failed sync nobody knows which blocks are on the device; a copy that syncs settles it. */
+  /** A copy that syncs is on the device, whatever became of the blocks of the original. */
   async #copyToFreshBlocks(name: string, bytes: number): Promise<void> {
     const content = Buffer.alloc(bytes)
     const source = await this.#disk.open(this.files.path(name), 'read')
@@ -415,6 +450,7 @@ export class Store implements Ground {
     const count = lines - opening
     const firstSeq = this.#nextSeq + opening
     this.#nextSeq += lines
+    active.dirty ||= lines > 0
     this.#reserveActive()
     this.#listener.wrote(active.bytes - before)
     for (const entry of entries.slice(0, count)) if (entry.kind === 'gap') this.#remember(entry.loss)
@@ -456,15 +492,18 @@ export class Store implements Ground {
 
   async #syncOnce(): Promise<void> {
     const toSeq = this.#nextSeq - 1
+    const dirty = this.#texts().filter(({ dirty }) => dirty)
+    // Now for all of them: what is written while the first are synced has a number beyond, and so has to make another sync due.
+    for (const text of dirty) text.dirty = false
     try {
       if (this.#texts().length === 0) throw ioError('no segment is open')
-      for (const text of this.#texts()) {
-        if (!text.dirty) continue
+      for (const text of dirty) {
         await text.datasync()
         this.#listener.wrote(syncWriteBytes)
       }
       await this.files.syncDirectory()
     } catch (error) {
+      for (const text of dirty) text.dirty = true
       this.#suspect = true
       this.#known = false
       this.#listener.syncFailed(error)

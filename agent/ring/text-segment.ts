@@ -9,7 +9,7 @@ export class TextSegment {
   bytes: number
   /** How large it may become. */
   capacity: number
-  /** Whether some of it may not be on the device. */
+  /** Whether some of it may not be on the device: kept by the one who numbers the lines, and knows when a sync began. */
   dirty: boolean
   #file: DiskFile
 
@@ -45,21 +45,13 @@ export class TextSegment {
     const count = failure === null ? ends.length : ends.filter(end => end <= written).length
     const wholeBytes = ends[count - 1] ?? 0
     this.bytes += wholeBytes
-    this.dirty ||= count > 0
     // Half a line must not stand before the next. Where even this is refused, healing does it.
     if (written > wholeBytes) await this.#file.truncate(this.bytes).catch(toldAlready)
     return { count, failure }
   }
 
-  /** What is written meanwhile counts as not on the device. */
-  async datasync(): Promise<void> {
-    this.dirty = false
-    try {
-      await this.#file.datasync()
-    } catch (error) {
-      this.dirty = true
-      throw error
-    }
+  datasync(): Promise<void> {
+    return this.#file.datasync()
   }
 
   /** `links` is 0 when somebody deleted it: the kernel goes on taking its bytes, and nobody will read them. */

@@ -182,7 +182,7 @@ export class Upkeep {
 
   /** @param level the best there is, until segments fill up faster than they are sealed */
   #sealJob(text: TextSegment, level: number): Job {
-    return new SealJob(this.#ground, text, level, {
+    return new SealJob(this.#ground, text, level, this.sealingRoom(text.bytes), {
       sealed: bytes => {
         this.#ratio = Math.min(1, bytes / Math.max(1, text.bytes))
       },
@@ -205,15 +205,17 @@ class SealJob implements Job {
   readonly #ground: Ground
   readonly #text: TextSegment
   readonly #level: number
+  readonly #expectedBytes: number
   readonly #listener: SealListener
   readonly #generation: number
   #prepared: Promise<{ sealed: Sealed; missing: readonly Span[] }> | null = null
   #isDone = false
 
-  constructor(ground: Ground, text: TextSegment, level: number, listener: SealListener) {
+  constructor(ground: Ground, text: TextSegment, level: number, expectedBytes: number, listener: SealListener) {
     this.#ground = ground
     this.#text = text
     this.#level = level
+    this.#expectedBytes = expectedBytes
     this.#listener = listener
     this.#generation = ground.generation
   }
@@ -232,7 +234,11 @@ class SealJob implements Job {
     const { firstSeq, name } = this.#text
     const span = { firstSeq, lastSeq: this.#ground.nextSeqAfter(firstSeq) - 1, thinned: false }
     try {
-      const packed = await sealText(disk, files.path(name), span, this.#level)
+      files.reserve(this.#temporary, this.#expectedBytes)
+      const packed = await sealText(disk, files.path(name), span, this.#level).catch((error: unknown) => {
+        files.giveUp(this.#temporary)
+        throw error
+      })
       await files.writeTemporary(this.#temporary, packed.sealed.pieces)
       this.#listener.sealed(packed.sealed.bytes)
       return packed
