@@ -60,6 +60,10 @@ export class Store implements Ground {
   #told: Span[] = []
   #goneTo = 0
 
+  /** Of the losses that opening found: how many are not written yet, and the number of the last that was, until it is synced. */
+  #untold = 0
+  #untoldSeq = 0
+
   /** False until the directory was looked at, and again when it can no longer be what was seen. */
   #known = false
   #generation = 0
@@ -152,14 +156,18 @@ export class Store implements Ground {
   async sealed(text: TextSegment): Promise<void> {
     await this.#syncing?.catch(toldAlready)
     this.#full = this.#full.filter(other => other !== text)
+    await text.close().catch(toldAlready)
     await this.files.remove(text.name)
-    await text.close()
   }
 
   lost(spans: readonly Span[]): void {
     const told = [...this.#told, { fromSeq: 1, toSeq: this.#goneTo }]
     const losses = spans.flatMap(span => damageOf(span, told))
     if (losses.length > 0) this.#listener.lost(losses)
+  }
+
+  get mayDropQuarantine(): boolean {
+    return this.#untold === 0 && this.#untoldSeq === 0
   }
 
   doubt(): void {
@@ -187,6 +195,8 @@ export class Store implements Ground {
     this.#nextSeq = plan.nextSeq
     this.#told = [...plan.told]
     this.#goneTo = plan.goneTo
+    this.#untold = plan.losses.length
+    this.#untoldSeq = 0
     this.files.quarantined = plan.quarantined.map(file => ({ ...file }))
     await this.#openSegments(plan)
     this.#suspect = false
@@ -462,7 +472,10 @@ export class Store implements Ground {
     if (reason === 'overflow') {
       this.#goneTo = Math.max(this.#goneTo, toSeq)
       this.#told = this.#told.filter(span => span.toSeq > this.#goneTo)
-    } else this.#told.push({ fromSeq, toSeq })
+      return
+    }
+    this.#told.push({ fromSeq, toSeq })
+    if (this.#untold > 0 && --this.#untold === 0) this.#untoldSeq = this.#nextSeq - 1
   }
 
   #fits(lineBytes: number, usedBytes: number): boolean {
@@ -509,6 +522,7 @@ export class Store implements Ground {
       this.#listener.syncFailed(error)
       throw error
     }
+    if (this.#untoldSeq <= toSeq) this.#untoldSeq = 0
     this.#listener.synced(toSeq)
   }
 

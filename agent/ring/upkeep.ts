@@ -36,6 +36,8 @@ export interface Ground {
   sealed(text: TextSegment): Promise<void>
   /** Records that were found damaged. */
   lost(spans: readonly Span[]): void
+  /** Whether what was in quarantine has been told of, on the device: until then it is all that shows a loss. */
+  readonly mayDropQuarantine: boolean
   /** A change of the directory failed half-way: it must be looked at anew before anything else is done to it. */
   doubt(): void
 }
@@ -300,7 +302,8 @@ class RoomJob implements Job {
       this.#mayGo.map(async segment => ({ segment, bytes: segment.bytes, index: await files.indexOf(segment) })),
     )
     const taking: Taking = { whole: [], thin: null }
-    let lackingBytes = this.#bytes - files.room - files.quarantined.reduce((sum, { bytes }) => sum + bytes, 0)
+    const quarantined = this.#ground.mayDropQuarantine ? files.quarantined : []
+    let lackingBytes = this.#bytes - files.room - quarantined.reduce((sum, { bytes }) => sum + bytes, 0)
     let lackingFiles = files.isCrowded ? 1 : 0
     for (;;) {
       const holdings: Holding[] = rest.map(({ bytes, index }) => ({ bytes, index: index ?? unknownIndex }))
@@ -363,7 +366,7 @@ class RoomJob implements Job {
       if (thin) await files.removeTemporary(thin.temporary)
       return
     }
-    for (const { name } of [...files.quarantined]) await files.remove(name)
+    if (this.#ground.mayDropQuarantine) for (const { name } of [...files.quarantined]) await files.remove(name)
     const going = thin ? [...whole, thin.segment] : whole
     if (going.length === 0) return
     const loss = this.#lossOf(going, thin?.survivors ?? 0)

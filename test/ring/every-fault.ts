@@ -317,7 +317,13 @@ t.test('whatever goes wrong at whichever operation: what was promised is there, 
     for (const [kind, count] of await countsOf(scenario))
       for (let nth = 0; nth < count; nth++) places.push({ scenario: scenario.name, kind, nth })
   }
-  t.strictSame([...new Set(places.map(({ kind }) => kind))].sort(), kindsExpected)
+  const seen = new Set(places.map(({ kind }) => kind))
+  // What else there is depends on what the crashes before left: a segment without a sound line, say.
+  t.strictSame(
+    kindsExpected.filter(kind => !seen.has(kind)),
+    [],
+    'the scenarios come to all of them',
+  )
 
   const { HUBREC_TEST_STORY: given } = process.env
   const stories = given ? [JSON.parse(given) as Story] : storiesOf(places)
