@@ -6,7 +6,7 @@ import { readEpisodes, readMemory, readRecords } from '../../agent/evidence/read
 import type { Draft, InferredGap, LogRecord } from '../../agent/evidence/record.js'
 import { openRing } from '../../agent/ring/open.js'
 import { segmentName } from '../../agent/ring/segment.js'
-import { collect, stamp } from '../support/ring-records.js'
+import { collect, contextJson, stamp } from '../support/ring-records.js'
 
 const startMs = Date.parse('2026-11-22T10:00:00.000Z')
 const at = (seconds: number): string => new Date(startMs + seconds * 1_000).toISOString()
@@ -36,6 +36,9 @@ async function write(dir: string, drafts: readonly object[]): Promise<void> {
   await ring.close()
 }
 
+/** The record that opens the segment, before all that is written. */
+const opening: LogRecord = { seq: 1, ...JSON.parse(contextJson()) }
+
 /** Changes a bit in the lines with these numbers. */
 function spoil(dir: string, ...seqs: number[]): void {
   const path = join(dir, segmentName(1))
@@ -46,13 +49,13 @@ function spoil(dir: string, ...seqs: number[]): void {
   )
 }
 
-const numbered = (drafts: readonly Draft[]): LogRecord[] => drafts.map((draft, index) => ({ seq: index + 1, ...draft }))
+const numbered = (drafts: readonly Draft[]): LogRecord[] => drafts.map((draft, index) => ({ seq: index + 2, ...draft }))
 
 t.test('records come as they were written, with their numbers', async t => {
   const dir = t.testdir()
   const drafts = [draft(0, { type: 'start' }), draft(1, { conn: 'hubrec', inc: 1, data: { text: 'grüß Gott' } })]
   await write(dir, drafts)
-  t.strictSame(await collect(readRecords(dir)), numbered(drafts))
+  t.strictSame(await collect(readRecords(dir)), [opening, ...numbered(drafts)])
 })
 
 t.test('a window, types and a connection narrow them', async t => {
@@ -67,31 +70,32 @@ t.test('a window, types and a connection narrow them', async t => {
   await write(dir, drafts)
   const seqs = async (filter: Parameters<typeof readRecords>[1]) =>
     (await collect(readRecords(dir, filter))).map(record => 'seq' in record && record.seq)
-  t.strictSame(await seqs({ since: startMs + 10_000, until: startMs + 30_000 }), [2, 3, 4], 'both ends are in it')
-  t.strictSame(await seqs({ types: ['wire', 'sample'] }), [2, 3, 5])
-  t.strictSame(await seqs({ conn: 'hubrec' }), [2, 4], 'what is missing may have been of this one')
-  t.strictSame(await seqs({ fromSeq: 4 }), [4, 5])
+  t.strictSame(await seqs({ since: startMs + 10_000, until: startMs + 30_000 }), [3, 4, 5], 'both ends are in it')
+  t.strictSame(await seqs({ types: ['wire', 'sample'] }), [3, 4, 6])
+  t.strictSame(await seqs({ conn: 'hubrec' }), [3, 5], 'what is missing may have been of this one')
+  t.strictSame(await seqs({ fromSeq: 5 }), [5, 6])
 })
 
 t.test('a gap that a reader infers has no number and the time of the record before it', async t => {
   const dir = t.testdir()
   await write(dir, [draft(0), draft(10), draft(20), draft(30), draft(40)])
-  spoil(dir, 1, 3, 4)
+  spoil(dir, 1, 2, 4, 5)
   t.strictSame(await collect(readRecords(dir)), [
-    gap(10, 1),
-    { seq: 2, ...draft(10) },
-    gap(10, 3, 4),
-    { seq: 5, ...draft(40) },
+    gap(10, 1, 2),
+    { seq: 3, ...draft(10) },
+    gap(10, 4, 5),
+    { seq: 6, ...draft(40) },
   ])
-  t.strictSame(await collect(readRecords(dir, { types: ['gap'], since: startMs + 5_000 })), [gap(10, 1), gap(10, 3, 4)])
+  const asked = { types: ['gap'], since: startMs + 5_000 } as const
+  t.strictSame(await collect(readRecords(dir, asked)), [gap(10, 1, 2), gap(10, 4, 5)])
 })
 
 t.test('a ring that holds nothing but damage says so, without a time', async t => {
   const dir = t.testdir()
   await write(dir, [draft(0)])
-  spoil(dir, 1)
+  spoil(dir, 1, 2)
   t.strictSame(await collect(readRecords(dir)), [
-    { ...gap(0, 1), at: '1970-01-01T00:00:00.000Z', bootId: '', monoMs: 0 },
+    { ...gap(0, 1, 2), at: '1970-01-01T00:00:00.000Z', bootId: '', monoMs: 0 },
   ])
 })
 
@@ -112,8 +116,9 @@ t.test('a sound line that is no record is counted, not thrown', async t => {
   for (const json of [JSON.stringify(sound), ...strange, '{not json}']) await ring.append(json, 'kernel')
   await ring.close()
   t.strictSame(await collect(readRecords(dir)), [
-    { seq: 1, ...sound },
-    ...[...strange, '{not json}'].map((_, index) => gap(0, index + 2)),
+    opening,
+    { seq: 2, ...sound },
+    ...[...strange, '{not json}'].map((_, index) => gap(0, index + 3)),
   ])
   t.strictSame(data, {})
 })
@@ -128,7 +133,7 @@ t.test('who follows gets what passes the filter, first what is there and then wh
     if (seqs.length === 1) await write(dir, [draft(2), draft(3, { type: 'wire' })])
     if (seqs.length === 2) stop.abort()
   }
-  t.strictSame(seqs, [2, 4])
+  t.strictSame(seqs, [3, 5])
 })
 
 const episode = (id: string, startedAt: string, endedAt: string | null, conn = 'hubrec'): Episode => ({
@@ -279,7 +284,7 @@ t.test('of each connection the newest 16 sessions are remembered', async t => {
   const { sessions } = await readMemory(dir)
   t.strictSame(
     sessions.map(({ seq, conn }) => `${seq} ${conn}`),
-    [...Array.from({ length: 32 }, (_, n) => `${n + 9} ${n % 2 ? 'hubrec' : 'application'}`), '41 third'],
+    [...Array.from({ length: 32 }, (_, n) => `${n + 10} ${n % 2 ? 'hubrec' : 'application'}`), '42 third'],
   )
 })
 
