@@ -1,5 +1,6 @@
 /** The ring's lines as typed records, and what is asked of them again and again: a window, the episodes, how the last run ended. */
-import { followRing, lastRecords, newestOpening, type ReadOptions, readRing } from '../ring/read.js'
+import { lastRecords, newestOpening } from '../ring/last.js'
+import { followRing, type ReadOptions, readRing } from '../ring/read.js'
 import type { RingItem } from '../ring/ring.js'
 import type { Episode } from './episode.js'
 import { type InferredGap, type LogRecord, levels, type RecordType, recordTypes, type Stamp } from './record.js'

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { AgentError } from '../errors.js'
 import { codeOf, type Disk, readPart, realDisk } from './disk.js'
 import { seqMax } from './line.js'
-import { listSegments } from './read.js'
 import { sealText } from './repack.js'
 import type { SegmentName } from './segment.js'
+import { listSegments } from './segments.js'
 
 /** Of text that is packed on the way: as quick as it gets. */
 const exportLevel = 1

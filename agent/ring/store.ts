@@ -4,6 +4,7 @@ import { contextJson, type RingFacts } from './context.js'
 import { codeOf, type Disk, ioError, toldAlready } from './disk.js'
 import { Files } from './files.js'
 import { damageOf, gapJson, type Loss, type Span } from './gap.js'
+import type { Ground } from './ground.js'
 import { lineOverheadBytes, recordBytesMax, writeLine } from './line.js'
 import { type Look, look } from './look.js'
 import type { Queued, QueuedGap } from './queue.js'
@@ -11,7 +12,7 @@ import { type Plan, planRecovery, type Step } from './recovery.js'
 import type { RingOptions, RingRecovery, RingState } from './ring.js'
 import { filesMaxOf, segmentBytesMin, segmentBytesOf, segmentName } from './segment.js'
 import { TextSegment } from './text-segment.js'
-import { type Ground, Upkeep } from './upkeep.js'
+import { Upkeep } from './upkeep.js'
 
 /** As much as one write hands over at once, unless a single line is longer. */
 export const batchBytesMax = 256 * 1024

@@ -2,9 +2,9 @@
 import { join } from 'node:path'
 import { type Disk, realDisk } from './disk.js'
 import { explained, type Gap, readGap, type Span, sizeOf, without } from './gap.js'
-import { listSegments, scanned } from './read.js'
 import type { RingHealth } from './ring.js'
 import type { SegmentName } from './segment.js'
+import { listSegments, scanned } from './segments.js'
 
 /** What was found in one segment, before it is known which losses are accounted for. */
 type Findings = {

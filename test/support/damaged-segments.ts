@@ -3,9 +3,10 @@
  * It runs in workers of its own, without the test runner, whose watch over every promise costs more than all the reading.
  */
 import { parentPort } from 'node:worker_threads'
+import { lastRecords } from '../../agent/ring/last.js'
 import { withSeq } from '../../agent/ring/line.js'
 import { openRing } from '../../agent/ring/open.js'
-import { lastRecords, readRing } from '../../agent/ring/read.js'
+import { readRing } from '../../agent/ring/read.js'
 import { segmentName } from '../../agent/ring/segment.js'
 import { ringIsWhole, verifyRing } from '../../agent/ring/verify.js'
 import { BytesDisk } from './bytes-disk.js'

@@ -1,8 +1,9 @@
 /** One life of a ring on a simulated disk: from its opening to its end, by closing or by a crash, told to the model. */
 import './steady-deflate.js'
 
+import { lastRecords } from '../../agent/ring/last.js'
 import { openRing } from '../../agent/ring/open.js'
-import { lastRecords, readRing } from '../../agent/ring/read.js'
+import { readRing } from '../../agent/ring/read.js'
 import type { Durability, RingClass, RingRecovery, RingWriter } from '../../agent/ring/ring.js'
 import { verifyRing } from '../../agent/ring/verify.js'
 import { ManualTimers } from './manual-timers.js'

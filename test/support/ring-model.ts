@@ -3,7 +3,7 @@
  * of the machine, it says what is wrong with what is there.
  */
 import { crc32, gunzipSync } from 'node:zlib'
-import type { NumberedRecord } from '../../agent/ring/read.js'
+import type { NumberedRecord } from '../../agent/ring/last.js'
 import type { RingClass, RingHealth, RingItem } from '../../agent/ring/ring.js'
 import { ringIsWhole } from '../../agent/ring/verify.js'
 import type { Crash, SimulatedDisk } from './simulated-disk.js'

@@ -1,8 +1,9 @@
 /** Ours: the ring as the daemon opens it, without what stands before it (the redactor, the pipeline). */
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
+import { lastRecords } from '../../../agent/ring/last.js'
 import { openRing } from '../../../agent/ring/open.js'
-import { lastRecords, readRing } from '../../../agent/ring/read.js'
+import { readRing } from '../../../agent/ring/read.js'
 import type { RingClass, RingWriter } from '../../../agent/ring/ring.js'
 import { type Archive, type Contender, type Place, type Sink, Unavailable } from '../contender.js'
 

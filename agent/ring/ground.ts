@@ -1,0 +1,39 @@
+/** What upkeep stands on, and what a piece of its work is. */
+import type { Disk } from './disk.js'
+import type { Files } from './files.js'
+import type { Loss, Span } from './gap.js'
+import type { RingClass } from './ring.js'
+import type { TextSegment } from './text-segment.js'
+
+/** What upkeep needs of the store. */
+export interface Ground {
+  readonly files: Files
+  readonly disk: Disk
+  readonly budgetBytes: number
+  readonly segmentBytes: number
+  readonly classes: readonly RingClass[]
+  /** Full segments that are text still, oldest first. */
+  readonly full: readonly TextSegment[]
+  /** Changes whenever the directory was looked at anew: what was prepared before is void. */
+  readonly generation: number
+  /** The number with which the segment after this one begins. */
+  nextSeqAfter(firstSeq: number): number
+  /** Numbers of which gap records have told. */
+  readonly told: readonly Span[]
+  /** Writes the gap record and brings it onto the device; throws where that fails. */
+  tellOverflow(loss: Loss): Promise<void>
+  /** The sealed segment is in its place; its text goes. */
+  sealed(text: TextSegment): Promise<void>
+  /** Records that were found damaged. */
+  lost(spans: readonly Span[]): void
+  /** Whether what was in quarantine has been told of, on the device: until then it is all that shows a loss. */
+  readonly mayDropQuarantine: boolean
+  /** A change of the directory failed half-way: it must be looked at anew before anything else is done to it. */
+  doubt(): void
+}
+
+export interface Job {
+  prepare(): Promise<void>
+  /** In turn with the writing. Doing it twice is doing it once. */
+  carryOut(): Promise<void>
+}

@@ -1,0 +1,151 @@
+/** Room is made: the oldest records go, but for what is protected of them, and a gap record says so first. */
+import { codeOf } from './disk.js'
+import type { SegmentFile } from './files.js'
+import { type Loss, sizeOf, without } from './gap.js'
+import type { Ground, Job } from './ground.js'
+import { thinned } from './repack.js'
+import type { Sealed } from './seal.js'
+import { recordsIn, type SegmentIndex, textBytesIn } from './segment-index.js'
+import { chooseVictim, type Holding } from './shares.js'
+
+/** What is taken out in one go: neighbours that go whole, and at the most one, the last, of which something stays. */
+type Taking = {
+  whole: SegmentFile[]
+  thin: Readonly<{
+    segment: SegmentFile
+    into: SegmentFile
+    sealed: Sealed
+    temporary: string
+    survivors: number
+  }> | null
+}
+
+export class RoomJob implements Job {
+  readonly #ground: Ground
+  readonly #mayGo: readonly SegmentFile[]
+  readonly #bytes: number
+  readonly #generation: number
+  #prepared: Promise<Taking> | null = null
+  #isDone = false
+
+  constructor(ground: Ground, mayGo: readonly SegmentFile[], bytes: number) {
+    this.#ground = ground
+    this.#mayGo = mayGo
+    this.#bytes = bytes
+    this.#generation = ground.generation
+  }
+
+  async prepare(): Promise<void> {
+    this.#prepared ??= this.#choose()
+    await this.#prepared
+  }
+
+  async #choose(): Promise<Taking> {
+    const { files, classes, budgetBytes } = this.#ground
+    const rest = await Promise.all(
+      this.#mayGo.map(async segment => ({ segment, bytes: segment.bytes, index: await files.indexOf(segment) })),
+    )
+    const taking: Taking = { whole: [], thin: null }
+    const quarantined = this.#ground.mayDropQuarantine ? files.quarantined : []
+    let lackingBytes = this.#bytes - files.room - quarantined.reduce((sum, { bytes }) => sum + bytes, 0)
+    let lackingFiles = files.isCrowded ? 1 : 0
+    for (;;) {
+      const holdings: Holding[] = rest.map(({ bytes, index }) => ({ bytes, index: index ?? unknownIndex }))
+      const victim = chooseVictim(holdings, classes, budgetBytes)
+      const chosen = victim && rest[victim.position]
+      const isLacking = lackingBytes > 0 || lackingFiles > 0
+      if (!chosen || !(isLacking || chosen.segment.isTold)) break
+      if (!this.#isNeighbour(taking.whole.at(-1), chosen.segment)) break
+      rest.splice(victim.position, 1)
+      if (victim.survives.size > 0 && chosen.index) {
+        const before = this.#thinnedBefore(chosen.segment, taking.whole)
+        taking.thin = await this.#thin(chosen.segment, chosen.index, victim.survives, before)
+        if (taking.thin) break
+      }
+      taking.whole.push(chosen.segment)
+      lackingBytes -= chosen.bytes
+      lackingFiles--
+    }
+    return taking
+  }
+
+  #isNeighbour(before: SegmentFile | undefined, segment: SegmentFile): boolean {
+    const { segments } = this.#ground.files
+    return before === undefined || segments.indexOf(segment) === segments.indexOf(before) + 1
+  }
+
+  /** Where what stays of a segment can be added to. */
+  #thinnedBefore(segment: SegmentFile, going: readonly SegmentFile[]): SegmentFile | null {
+    const staying = this.#ground.files.segments.filter(other => !going.includes(other))
+    const before = staying[staying.indexOf(segment) - 1]
+    return before?.index?.thinned ? before : null
+  }
+
+  async #thin(segment: SegmentFile, index: SegmentIndex, survives: ReadonlySet<string>, before: SegmentFile | null) {
+    const { files, disk, segmentBytes } = this.#ground
+    const survivingBytes = Object.entries(index.types).reduce(
+      (sum, [type, { textBytes }]) => sum + (survives.has(type) ? textBytes : 0),
+      0,
+    )
+    const isAdded = before?.index && textBytesIn(before.index) + survivingBytes <= segmentBytes
+    const into = isAdded ? before : segment
+    try {
+      const { sealed, survivors } = await thinned(disk, files, isAdded ? before : null, segment, index, survives)
+      const temporary = `${into.name}.tmp`
+      await files.writeTemporary(temporary, sealed.pieces)
+      return { segment, into, sealed, temporary, survivors }
+    } catch (error) {
+      // What cannot be read, or kept because there is no room for it, goes with the rest, and is counted with it.
+      if (codeOf(error) === '') throw error
+      return null
+    }
+  }
+
+  async carryOut(): Promise<void> {
+    if (this.#isDone || !this.#prepared) return
+    this.#isDone = true
+    const { whole, thin } = await this.#prepared
+    const { files } = this.#ground
+    if (this.#ground.generation !== this.#generation) {
+      if (thin) await files.removeTemporary(thin.temporary)
+      return
+    }
+    if (this.#ground.mayDropQuarantine) for (const { name } of [...files.quarantined]) await files.remove(name)
+    const going = thin ? [...whole, thin.segment] : whole
+    if (going.length === 0) return
+    const loss = this.#lossOf(going, thin?.survivors ?? 0)
+    // The gap record comes before the deed, and onto the device, so that no crash can make a loss silent.
+    if (loss.count > 0) await this.#ground.tellOverflow(loss)
+    // Whatever comes between, nobody tells of them twice.
+    for (const segment of going) segment.isTold = true
+    if (thin) {
+      const { into, sealed, temporary } = thin
+      const { bytes, index } = sealed
+      await files.putInPlace(temporary, { name: into.name, firstSeq: into.firstSeq, sealed: true, bytes, index })
+    }
+    for (const { name } of going) if (name !== thin?.into.name) await files.remove(name)
+  }
+
+  #lossOf(going: readonly SegmentFile[], survivors: number): Loss {
+    const [first, last] = [going[0]!, going.at(-1)!]
+    const count = going.reduce((sum, segment) => sum + this.#countOf(segment), 0)
+    return {
+      reason: 'overflow',
+      // What stays of one of which was told before is not counted either time.
+      count: last.isTold ? count : count - survivors,
+      fromSeq: first.index?.thinned ? first.index.firstSeq : first.firstSeq,
+      toSeq: last.index?.thinned ? last.index.lastSeq : this.#ground.nextSeqAfter(last.firstSeq) - 1,
+    }
+  }
+
+  /** How many are lost with it of which nobody has told yet. */
+  #countOf({ firstSeq, index, isTold }: SegmentFile): number {
+    if (index?.thinned) return recordsIn(index)
+    if (isTold) return 0
+    const span = { fromSeq: firstSeq, toSeq: this.#ground.nextSeqAfter(firstSeq) - 1 }
+    return sizeOf(without(span, this.#ground.told))
+  }
+}
+
+/** Of what cannot be looked into: nothing in it is protected. */
+const unknownIndex: SegmentIndex = { firstSeq: 0, lastSeq: 0, thinned: false, types: {}, gaps: [], members: [] }

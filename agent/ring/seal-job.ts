@@ -1,0 +1,70 @@
+/** A full text segment is sealed: packed beside the writing, and put in its place in turn with it. */
+import type { Span } from './gap.js'
+import type { Ground, Job } from './ground.js'
+import { sealText } from './repack.js'
+import type { Sealed } from './seal.js'
+import { sealedName } from './segment.js'
+import type { TextSegment } from './text-segment.js'
+
+export type SealListener = Readonly<{ sealed(bytes: number): void; failed(): void }>
+
+export class SealJob implements Job {
+  readonly #ground: Ground
+  readonly #text: TextSegment
+  readonly #level: number
+  readonly #expectedBytes: number
+  readonly #listener: SealListener
+  readonly #generation: number
+  #prepared: Promise<{ sealed: Sealed; missing: readonly Span[] }> | null = null
+  #isDone = false
+
+  constructor(ground: Ground, text: TextSegment, level: number, expectedBytes: number, listener: SealListener) {
+    this.#ground = ground
+    this.#text = text
+    this.#level = level
+    this.#expectedBytes = expectedBytes
+    this.#listener = listener
+    this.#generation = ground.generation
+  }
+
+  get #temporary(): string {
+    return `${sealedName(this.#text.firstSeq)}.tmp`
+  }
+
+  async prepare(): Promise<void> {
+    this.#prepared ??= this.#pack()
+    await this.#prepared
+  }
+
+  async #pack(): Promise<{ sealed: Sealed; missing: readonly Span[] }> {
+    const { files, disk } = this.#ground
+    const { firstSeq, name } = this.#text
+    const span = { firstSeq, lastSeq: this.#ground.nextSeqAfter(firstSeq) - 1, thinned: false }
+    try {
+      files.reserve(this.#temporary, this.#expectedBytes)
+      const packed = await sealText(disk, files.path(name), span, this.#level).catch((error: unknown) => {
+        files.giveUp(this.#temporary)
+        throw error
+      })
+      await files.writeTemporary(this.#temporary, packed.sealed.pieces)
+      this.#listener.sealed(packed.sealed.bytes)
+      return packed
+    } catch (error) {
+      this.#listener.failed()
+      throw error
+    }
+  }
+
+  async carryOut(): Promise<void> {
+    if (this.#isDone || !this.#prepared) return
+    this.#isDone = true
+    const { sealed, missing } = await this.#prepared
+    const { files, generation, full } = this.#ground
+    if (generation !== this.#generation || !full.includes(this.#text)) return files.removeTemporary(this.#temporary)
+    const { firstSeq } = this.#text
+    const { bytes, index } = sealed
+    await files.putInPlace(this.#temporary, { name: sealedName(firstSeq), firstSeq, sealed: true, bytes, index })
+    await this.#ground.sealed(this.#text)
+    this.#ground.lost(missing)
+  }
+}
