@@ -30,7 +30,10 @@ export async function look(disk: Disk, dir: string): Promise<Look> {
   // And the last that is sealed, up to which number it goes: what stood behind it may be gone, and a crash have come before
   // that was told.
   const lastSealed = names.findLast(({ sealed }) => sealed)
-  const isAsked = ({ sealed, firstSeq, name }: Named) => sealed && (firstSeq <= goneTo || name === lastSealed?.name)
+  // And one of which the text is there too, because only one of the two may stay.
+  const texts = new Set(names.filter(({ sealed }) => !sealed).map(({ firstSeq }) => firstSeq))
+  const isAsked = ({ sealed, firstSeq, name }: Named) =>
+    sealed && (firstSeq <= goneTo || name === lastSealed?.name || texts.has(firstSeq))
   const indexes = await indexesOf(disk, dir, names.filter(isAsked))
   for (const { name } of names.filter(isAsked)) {
     if (facts === null) gaps.push(...(indexes.get(name)?.gaps ?? []))

@@ -664,3 +664,26 @@ t.test('a ring that is closed while syncs are put together answers those who wai
   t.equal(await waiting, 3)
   t.strictSame(syncsMs, [5_000])
 })
+
+t.test('a text that is back after its segment was sealed takes nothing with it', async t => {
+  const dir = t.testdir()
+  const { ring } = await open(dir)
+  for (let id = 0; id < 200; id += 20)
+    await Promise.all(Array.from({ length: 20 }, (_, n) => ring.append(noisyJson(id + n, 600), 'kernel')))
+  await ring.close()
+  const before = await contentOf(dir)
+  const sealed = readdirSync(dir).filter(name => name.endsWith('.gz'))
+  t.ok(sealed.length > 3, `${sealed.length} sealed segments`)
+  // Its deletion was not on the device when the power went, and neither was what stood in it.
+  const text = join(dir, sealed[0]!.replace('.ndjson.gz', '.log'))
+  writeFileSync(text, '')
+
+  const again = await open(dir)
+  t.strictSame(
+    again.recovery.find(({ path }) => path === text),
+    { path: text, action: 'deleted', reason: 'the same is there as another file', lost: 0 },
+  )
+  await again.ring.close()
+  const { ids, gaps, inferred } = await contentOf(dir)
+  t.strictSame({ ids, gaps, inferred }, { ids: before.ids, gaps: [], inferred: [] })
+})
