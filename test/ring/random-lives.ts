@@ -355,12 +355,15 @@ class World {
       ])
   }
 
-  /** A budget, but what is more already need not go at once; and where others leave less than the reserve it must not grow. */
+  /**
+   * A budget, but what is more already need not go at once; and where others leave less than the reserve it must not grow, but
+   * for the sealed copy that takes less room than the text it is made of.
+   */
   #keepTo(budgetBytes: number): void {
     this.#checkPeak()
     const bytes = this.#disk.bytesIn(ringDir)
     const isShort = this.#disk.freeBytes < 0.05 * diskBytes
-    this.#bytesMax = (isShort ? bytes : Math.max(budgetBytes, bytes)) + this.#longestBytes
+    this.#bytesMax = (isShort ? bytes + segmentBytes : Math.max(budgetBytes, bytes)) + this.#longestBytes
     this.#disk.forgetPeak()
   }
 
