@@ -28,7 +28,9 @@ export interface Ground {
   lost(spans: readonly Span[]): void
   /** Whether what was in quarantine has been told of, on the device: until then it is all that shows a loss. */
   readonly mayDropQuarantine: boolean
-  /** A change of the directory failed half-way: it must be looked at anew before anything else is done to it. */
+  /** False after a failure, until the directory was looked at anew: nobody may change it before. */
+  readonly isKnown: boolean
+  /** A change of the directory failed half-way: it is no longer known what it holds. */
   doubt(): void
 }
 

@@ -24,12 +24,15 @@ export class RoomJob implements Job {
   readonly #ground: Ground
   readonly #mayGo: readonly SegmentFile[]
   readonly #bytes: number
+  readonly #isLastResort: boolean
   readonly #generation: number
   #prepared: Promise<Taking> | null = null
   #isDone = false
 
-  constructor(ground: Ground, mayGo: readonly SegmentFile[], bytes: number) {
+  /** @param isLastResort whether there is no other way to make room than to let go what is protected */
+  constructor(ground: Ground, mayGo: readonly SegmentFile[], bytes: number, isLastResort: boolean) {
     this.#ground = ground
+    this.#isLastResort = isLastResort
     this.#mayGo = mayGo
     this.#bytes = bytes
     this.#generation = ground.generation
@@ -51,7 +54,7 @@ export class RoomJob implements Job {
     let lackingFiles = files.isCrowded ? 1 : 0
     for (;;) {
       const holdings: Holding[] = rest.map(({ bytes, index }) => ({ bytes, index: index ?? unknownIndex }))
-      const victim = chooseVictim(holdings, classes, budgetBytes)
+      const victim = chooseVictim(holdings, classes, budgetBytes, this.#isLastResort)
       const chosen = victim && rest[victim.position]
       const isLacking = lackingBytes > 0 || lackingFiles > 0
       if (!chosen || !(isLacking || chosen.segment.isTold)) break

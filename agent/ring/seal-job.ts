@@ -6,23 +6,33 @@ import type { Sealed } from './seal.js'
 import { sealedName } from './segment.js'
 import type { TextSegment } from './text-segment.js'
 
-export type SealListener = Readonly<{ sealed(bytes: number): void; failed(): void }>
+export type SealListener = Readonly<{
+  sealed(bytes: number): void
+  /** There is no room for what it became; nothing was done. */
+  larger(bytes: number): void
+  failed(): void
+}>
+
+/** `bytes`: how much room is kept for it. `isLimit`: whether it must not become more. */
+export type Expected = Readonly<{ bytes: number; isLimit: boolean }>
+
+type Packed = Readonly<{ sealed: Sealed; missing: readonly Span[] }>
 
 export class SealJob implements Job {
   readonly #ground: Ground
   readonly #text: TextSegment
   readonly #level: number
-  readonly #expectedBytes: number
+  readonly #expected: Expected
   readonly #listener: SealListener
   readonly #generation: number
-  #prepared: Promise<{ sealed: Sealed; missing: readonly Span[] }> | null = null
+  #prepared: Promise<Packed | null> | null = null
   #isDone = false
 
-  constructor(ground: Ground, text: TextSegment, level: number, expectedBytes: number, listener: SealListener) {
+  constructor(ground: Ground, text: TextSegment, level: number, expected: Expected, listener: SealListener) {
     this.#ground = ground
     this.#text = text
     this.#level = level
-    this.#expectedBytes = expectedBytes
+    this.#expected = expected
     this.#listener = listener
     this.#generation = ground.generation
   }
@@ -36,16 +46,23 @@ export class SealJob implements Job {
     await this.#prepared
   }
 
-  async #pack(): Promise<{ sealed: Sealed; missing: readonly Span[] }> {
+  async #pack(): Promise<Packed | null> {
     const { files, disk } = this.#ground
     const { firstSeq, name } = this.#text
     const span = { firstSeq, lastSeq: this.#ground.nextSeqAfter(firstSeq) - 1, thinned: false }
     try {
-      files.reserve(this.#temporary, this.#expectedBytes)
+      const { bytes, isLimit } = this.#expected
+      files.reserve(this.#temporary, bytes)
       const packed = await sealText(disk, files.path(name), span, this.#level).catch((error: unknown) => {
         files.giveUp(this.#temporary)
         throw error
       })
+      const moreBytes = packed.sealed.bytes - bytes
+      if (isLimit && moreBytes > 0 && files.room < moreBytes) {
+        files.giveUp(this.#temporary)
+        this.#listener.larger(packed.sealed.bytes)
+        return null
+      }
       await files.writeTemporary(this.#temporary, packed.sealed.pieces)
       this.#listener.sealed(packed.sealed.bytes)
       return packed
@@ -58,7 +75,9 @@ export class SealJob implements Job {
   async carryOut(): Promise<void> {
     if (this.#isDone || !this.#prepared) return
     this.#isDone = true
-    const { sealed, missing } = await this.#prepared
+    const packed = await this.#prepared
+    if (packed === null) return
+    const { sealed, missing } = packed
     const { files, generation, full } = this.#ground
     if (generation !== this.#generation || !full.includes(this.#text)) return files.removeTemporary(this.#temporary)
     const { firstSeq } = this.#text

@@ -15,12 +15,14 @@ const worthFreeing = 1 / 8
  * of it takes less than its share.
  *
  * @param holdings oldest first
+ * @param isLastResort whether age decides where all of it is protected
  * @returns `null` when there is nothing left that may go
  */
 export function chooseVictim(
   holdings: readonly Holding[],
   classes: readonly RingClass[],
   budgetBytes: number,
+  isLastResort: boolean,
 ): Victim | null {
   const newer = classes.map((_, at) => holdings.reduce((sum, holding) => sum + bytesOf(holding, classes[at]!), 0))
   for (const [position, holding] of holdings.entries()) {
@@ -33,12 +35,11 @@ export function chooseVictim(
       survivingBytes += held
       for (const type of ringClass.types) survives.add(type)
     }
-    // The record that opens it stays with whatever stays, and so is no reason to rewrite it again.
-    if (survives.size > 0 && holding.index.thinned) survivingBytes += bytesOfTypes(holding, ['context'])
+    // The record that opens it stays with whatever stays, and so is no reason to rewrite it.
+    if (survives.size > 0) survivingBytes += bytesOfTypes(holding, ['context'])
     if (survivingBytes < holding.bytes * (1 - worthFreeing)) return { position, survives }
   }
-  // All that is there is protected: then age decides after all.
-  return holdings.length > 0 ? { position: 0, survives: new Set() } : null
+  return isLastResort && holdings.length > 0 ? { position: 0, survives: new Set() } : null
 }
 
 /** What a class takes on the disk, as far as one can tell where all is packed together. */

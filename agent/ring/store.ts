@@ -1,7 +1,7 @@
 /** The files of a ring while it is written: lines and their numbers, the active segment, what goes to the device when. */
 
 import { contextJson, type RingFacts } from './context.js'
-import { codeOf, type Disk, ioError, toldAlready } from './disk.js'
+import { codeOf, type Disk, ioError, readPart, toldAlready, writeWhole } from './disk.js'
 import { Files } from './files.js'
 import { damageOf, gapJson, type Loss, type Span } from './gap.js'
 import type { Ground } from './ground.js'
@@ -10,7 +10,7 @@ import { type Look, look } from './look.js'
 import type { Queued, QueuedGap } from './queue.js'
 import { type Plan, planRecovery, type Step } from './recovery.js'
 import type { RingOptions, RingRecovery, RingState } from './ring.js'
-import { filesMaxOf, segmentBytesMin, segmentBytesOf, segmentName } from './segment.js'
+import { filesMaxOf, readName, segmentBytesMin, segmentBytesOf, segmentName } from './segment.js'
 import { TextSegment } from './text-segment.js'
 import { Upkeep } from './upkeep.js'
 
@@ -171,6 +171,10 @@ export class Store implements Ground {
     return this.#untold === 0 && this.#untoldSeq === 0
   }
 
+  get isKnown(): boolean {
+    return this.#known
+  }
+
   doubt(): void {
     this.#known = false
   }
@@ -208,26 +212,37 @@ export class Store implements Ground {
   }
 
   /**
-   * A text that another process wrote may be with the kernel only, and after a failed sync nobody knows what the device has.
-   * What is deleted because of what stands in it must not be gone after a power cut, and the reason with it.
+   * A text that another process wrote may be with the kernel only, and after a failed sync, which may have been that process's
+   * too, nobody knows what the device has. What is deleted because of what stands in it must not be gone after a power cut,
+   * and the reason with it.
    */
   async #secure({ steps, segments }: Plan): Promise<void> {
     const texts = segments.filter(({ isText, bytes }) => isText && bytes > 0)
-    if (this.#suspect) {
-      for (const { name, bytes } of texts) await this.#copyToFreshBlocks(name, bytes)
-      return
-    }
-    if (!steps.some(({ action }) => action === 'delete')) return
-    for (const { name } of texts) {
-      const file = await this.#disk.open(this.files.path(name), 'modify')
+    const goes = ({ action, name }: Step) => action === 'delete' && readName(name).kind === 'segment'
+    const isRelied = steps.some(goes) || segments.some(({ isTold }) => isTold)
+    if (!this.#suspect && !isRelied) return
+    for (const { name, bytes } of texts) {
       try {
-        await file.datasync()
+        await this.#copyToFreshBlocks(name, bytes)
       } catch (error) {
-        this.#suspect = true
-        throw error
-      } finally {
-        await file.close()
+        if (codeOf(error) !== 'ENOSPC') throw error
+        await this.#writeAgain(name, bytes)
       }
+    }
+  }
+
+  /** Where there is no room for a copy: what is written anew over itself is on its way to the device once more. */
+  async #writeAgain(name: string, bytes: number): Promise<void> {
+    const file = await this.#disk.open(this.files.path(name), 'modify')
+    try {
+      const content = await readPart(file, 0, bytes)
+      await writeWhole(file, content, content.length, 0)
+      await file.datasync()
+    } catch (error) {
+      this.#suspect = true
+      throw error
+    } finally {
+      await file.close()
     }
   }
 
@@ -330,17 +345,14 @@ export class Store implements Ground {
 
   /** A copy that syncs is on the device, whatever became of the blocks of the original. */
   async #copyToFreshBlocks(name: string, bytes: number): Promise<void> {
-    const content = Buffer.alloc(bytes)
     const source = await this.#disk.open(this.files.path(name), 'read')
+    let content: Buffer
     try {
-      for (let at = 0; at < bytes; ) {
-        const read = await source.read(content, at, bytes - at, at)
-        if (read === 0) throw ioError(`${name} is shorter than it was`)
-        at += read
-      }
+      content = await readPart(source, 0, bytes)
     } finally {
       await source.close()
     }
+    if (content.length < bytes) throw ioError(`${name} is shorter than it was`)
     await this.files.writeTemporary(`${name}.tmp`, [content])
     await this.files.rename(`${name}.tmp`, name)
     await this.files.syncDirectory()

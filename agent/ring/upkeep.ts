@@ -4,6 +4,7 @@
  * Each piece of work has two parts. Preparing reads, packs and writes a temporary file while records go on being written;
  * carrying it out changes what the directory holds, takes moments, and has its turn between two writes.
  */
+import { ioError } from './disk.js'
 import type { Ground, Job } from './ground.js'
 import { RoomJob } from './room-job.js'
 import { SealJob } from './seal-job.js'
@@ -16,9 +17,13 @@ export class Upkeep {
   readonly #exclusively: (task: () => Promise<void>) => Promise<void>
   /** How often sealing a segment has failed. */
   readonly #failures = new Map<TextSegment, number>()
+  /** What became of a segment that was sealed and had no room. */
+  readonly #sizes = new Map<TextSegment, number>()
   #current: Job | null = null
   #running: Promise<void> | null = null
   #isStopped = false
+  /** Nothing may go before more is sealed: all that is, is protected. */
+  #isExhausted = false
   /** How much smaller sealing made the last segment: what the next will need. */
   #ratio = 0.5
 
@@ -56,6 +61,7 @@ export class Upkeep {
         await job.prepare()
         await this.#carryOut(job)
       } catch (error) {
+        if (!this.#ground.isKnown) throw error
         failure = error
         failures++
       }
@@ -88,45 +94,56 @@ export class Upkeep {
         if (this.#current === job) this.#current = null
       }
       // A disk that refuses is asked again when there is more to do, and not at once for ever.
-      if (this.#progress() === before) return
+      if (this.#progress() === before && !(this.#isExhausted && this.#toSeal())) return
     }
   }
 
   async #carryOut(job: Job): Promise<void> {
+    if (!this.#ground.isKnown) throw ioError('the directory has to be looked at anew first')
+    const before = this.#progress()
     try {
       await job.carryOut()
     } catch (error) {
       this.#ground.doubt()
       throw error
     }
+    this.#isExhausted = job instanceof RoomJob && this.#progress() === before
     // On a disk that others have filled it is not only the ring's own sums that have changed.
     await this.#ground.files.lookForRoom()
   }
 
   #progress(): string {
     const { files, full, generation } = this.#ground
-    return [files.room, files.segments.length, files.quarantined.length, full.length, generation].join()
+    return [
+      files.room,
+      files.segments.length,
+      files.quarantined.length,
+      full.length,
+      generation,
+      this.#sizes.size,
+    ].join()
   }
 
   /** Room first, because sealing needs some; then the rest, so that there is room before it is needed. */
   #next(): Job | null {
     const { files, segmentBytes } = this.#ground
     const text = this.#toSeal()
-    const wanted = text ? this.sealingRoom(text.bytes) : segmentBytes + this.sealingRoom(segmentBytes)
+    const wanted = text ? this.#roomFor(text) : segmentBytes + this.sealingRoom(segmentBytes)
     if (files.room < wanted || files.isCrowded) {
       const job = this.#roomJob(wanted)
       if (job) return job
     }
-    return text ? this.#sealJob(text, this.#ground.full.length > 1 ? 6 : 9) : null
+    return text ? this.#sealJob(text, this.#ground.full.length > 1 ? 6 : 9, files.room >= wanted) : null
   }
 
   /** Sealing makes more room than anything that goes, and loses nothing; so room is first made for that. */
   #nextFor(bytes: number): Job | null {
     const text = this.#toSeal()
     if (!text) return this.#roomJob(bytes)
-    const expected = this.sealingRoom(text.bytes)
-    const before = this.#ground.files.room < expected ? this.#roomJob(expected) : null
-    return before ?? this.#sealJob(text, 1)
+    const expected = this.#roomFor(text)
+    const hasRoom = this.#ground.files.room >= expected
+    const before = hasRoom ? null : this.#roomJob(expected)
+    return before ?? this.#sealJob(text, 1, hasRoom)
   }
 
   #toSeal(): TextSegment | undefined {
@@ -143,21 +160,39 @@ export class Upkeep {
     return Math.ceil(Math.min(textBytes * this.#ratio * 1.5 + 2048, textBytes + 2048))
   }
 
-  /** @param level the best there is, until segments fill up faster than they are sealed */
-  #sealJob(text: TextSegment, level: number): Job {
-    return new SealJob(this.#ground, text, level, this.sealingRoom(text.bytes), {
-      sealed: bytes => {
-        this.#ratio = Math.min(1, bytes / Math.max(1, text.bytes))
+  #roomFor(text: TextSegment): number {
+    return Math.max(this.sealingRoom(text.bytes), this.#sizes.get(text) ?? 0)
+  }
+
+  /**
+   * @param level the best there is, until segments fill up faster than they are sealed
+   * @param isLimit whether more room could still be made, should it turn out to need more than is expected
+   */
+  #sealJob(text: TextSegment, level: number, isLimit: boolean): Job {
+    return new SealJob(
+      this.#ground,
+      text,
+      level,
+      { bytes: this.#roomFor(text), isLimit },
+      {
+        larger: bytes => this.#sizes.set(text, bytes),
+        sealed: bytes => {
+        this.#sizes.delete(text)
+        this.#failures.delete(text)
+          this.#ratio = Math.min(1, bytes / Math.max(1, text.bytes))
+        },
+        failed: () => this.#failures.set(text, (this.#failures.get(text) ?? 0) + 1),
       },
-      failed: () => this.#failures.set(text, (this.#failures.get(text) ?? 0) + 1),
-    })
+    )
   }
 
   #roomJob(bytes: number): Job | null {
     const { files, full } = this.#ground
+    const isLastResort = this.#toSeal() === undefined
+    if (this.#isExhausted && !isLastResort) return null
     const mayGo = files.segments.filter(
       ({ name, sealed }) => sealed || !full.some(text => text.name === name && this.#isSealable(text)),
     )
-    return mayGo.length + files.quarantined.length > 0 ? new RoomJob(this.#ground, mayGo, bytes) : null
+    return mayGo.length + files.quarantined.length > 0 ? new RoomJob(this.#ground, mayGo, bytes, isLastResort) : null
   }
 }

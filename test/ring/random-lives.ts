@@ -363,14 +363,15 @@ class World {
     this.#checkPeak()
     const bytes = this.#disk.bytesIn(ringDir)
     const isShort = this.#disk.freeBytes < 0.05 * diskBytes
-    this.#bytesMax = (isShort ? bytes + segmentBytes : Math.max(budgetBytes, bytes)) + this.#longestBytes
+    this.#bytesMax = isShort ? bytes + segmentBytes : Math.max(budgetBytes, bytes)
     this.#disk.forgetPeak()
   }
 
   #checkPeak(): void {
     const peakBytes = this.#disk.peakBytesIn(ringDir)
-    if (this.#bytesMax > 0 && peakBytes > this.#bytesMax)
-      this.#say([`there were ${peakBytes} bytes, and should be ${this.#bytesMax} at the most`])
+    const limitBytes = this.#bytesMax + this.#longestBytes
+    if (this.#bytesMax > 0 && peakBytes > limitBytes)
+      this.#say([`there were ${peakBytes} bytes, and should be ${limitBytes} at the most`])
   }
 
   // ---- beginnings and ends

@@ -3,12 +3,12 @@ import type { SegmentIndex } from '../../agent/ring/segment-index.js'
 import { chooseVictim, type Holding } from '../../agent/ring/shares.js'
 
 /** A segment of so many bytes, and how much of its text is of which type. */
-const holding = (bytes: number, types: Readonly<Record<string, number>>, thinned = false): Holding => ({
+const holding = (bytes: number, types: Readonly<Record<string, number>>): Holding => ({
   bytes,
   index: {
     firstSeq: 1,
     lastSeq: 10,
-    thinned,
+    thinned: false,
     types: Object.fromEntries(Object.entries(types).map(([type, textBytes]) => [type, { records: 1, textBytes }])),
     gaps: [],
     members: [],
@@ -21,12 +21,12 @@ const classes = [
   { types: ['wire'], share: 0.25 },
 ]
 const choose = (...holdings: Holding[]) => {
-  const victim = chooseVictim(holdings, classes, budget)
+  const victim = chooseVictim(holdings, classes, budget, true)
   return victim && { position: victim.position, survives: [...victim.survives] }
 }
 
 t.test('without classes the oldest goes, whole', async t => {
-  const victim = chooseVictim([holding(10, { wire: 1 }), holding(10, { wire: 1 })], [], budget)
+  const victim = chooseVictim([holding(10, { wire: 1 }), holding(10, { wire: 1 })], [], budget, false)
   t.strictSame(victim, { position: 0, survives: new Set() })
 })
 
@@ -47,13 +47,13 @@ t.test('a segment of which nearly all is protected is passed over', async t => {
   t.strictSame(choose(holding(100, { episode: 80, log: 20 }), holding(100, { log: 1 }))?.position, 0)
 })
 
-t.test('one that was thinned is not written again only for the record that opens it', async t => {
+t.test('one is not written again only for the record that opens it', async t => {
   const rest = { episode: 80, context: 20 }
-  t.equal(choose(holding(50, rest, true), holding(100, { log: 1 }))?.position, 1)
-  t.equal(choose(holding(50, rest, false), holding(100, { log: 1 }))?.position, 0)
+  t.equal(choose(holding(50, rest), holding(100, { log: 1 }))?.position, 1)
 })
 
 t.test('where all of it is protected, age decides; where nothing is left, nothing goes', async t => {
   t.strictSame(choose(holding(50, { episode: 1 }), holding(20, { session: 1 })), { position: 0, survives: [] })
   t.equal(choose(), null)
+  t.equal(chooseVictim([holding(50, { episode: 1 })], classes, budget, false), null, 'unless there is another way')
 })
