@@ -153,6 +153,11 @@ export class Files {
     this.#temporary.delete(name)
   }
 
+  /** Of those that nobody works on any more, and that did not go when they should have. What does not go now goes at the next open. */
+  async tidy(): Promise<void> {
+    for (const name of [...this.#temporary.keys()]) await this.removeTemporary(name).catch(toldAlready)
+  }
+
   /** Gives a temporary file its name, in place of what had it; survives a power cut when the promise resolves. */
   async putInPlace(temporary: string, segment: SegmentFile): Promise<void> {
     this.#dirty = true

@@ -273,7 +273,7 @@ export class Store implements Ground {
     await this.files.lookForRoom()
     if (this.files.room >= 0) return
     if (!this.#active) await this.#create(segmentBytesMin)
-    await this.#upkeep.makeRoom(0)
+    await this.#upkeep.makeRoom(0, 0)
   }
 
   /** Finds the way back after a failure. @returns what was lost meanwhile */
@@ -385,7 +385,7 @@ export class Store implements Ground {
     }
     const wantedRoom = wanted + this.#upkeep.sealingRoom(wanted)
     if (this.files.room < wantedRoom) {
-      await this.#upkeep.makeRoom(wantedRoom).catch((error: unknown) => {
+      await this.#upkeep.makeRoom(wantedRoom, least).catch((error: unknown) => {
         if (this.files.room < least) throw error
       })
     }
@@ -557,6 +557,7 @@ export class Store implements Ground {
     for (const text of this.#texts()) await text.close()
     this.#active = null
     this.#full = []
+    await this.files.tidy()
     await this.files.syncDirectory()
   }
 

@@ -49,12 +49,16 @@ export class Upkeep {
     await this.#running
   }
 
-  /** For one whose turn it is. Gets as much room as there is to be had, and throws what kept it from more. */
-  async makeRoom(bytes: number): Promise<void> {
+  /**
+   * For one whose turn it is. Gets as much room as there is to be had, and throws what kept it from more.
+   *
+   * @param leastBytes for so much even what is protected goes, where nothing else is left
+   */
+  async makeRoom(bytes: number, leastBytes: number): Promise<void> {
     const { files } = this.#ground
     let failure: unknown = null
     for (let failures = 0; files.room < bytes && failures < failuresMax; ) {
-      const job = this.#current ?? this.#nextFor(bytes)
+      const job = this.#current ?? this.#nextFor(bytes, files.room < leastBytes)
       if (!job) break
       const before = files.room
       try {
@@ -137,9 +141,9 @@ export class Upkeep {
   }
 
   /** Sealing makes more room than anything that goes, and loses nothing; so room is first made for that. */
-  #nextFor(bytes: number): Job | null {
+  #nextFor(bytes: number, isLastResort: boolean): Job | null {
     const text = this.#toSeal()
-    if (!text) return this.#roomJob(bytes)
+    if (!text) return this.#roomJob(bytes, isLastResort)
     const expected = this.#roomFor(text)
     const hasRoom = this.#ground.files.room >= expected
     const before = hasRoom ? null : this.#roomJob(expected)
@@ -177,8 +181,8 @@ export class Upkeep {
       {
         larger: bytes => this.#sizes.set(text, bytes),
         sealed: bytes => {
-        this.#sizes.delete(text)
-        this.#failures.delete(text)
+          this.#sizes.delete(text)
+          this.#failures.delete(text)
           this.#ratio = Math.min(1, bytes / Math.max(1, text.bytes))
         },
         failed: () => this.#failures.set(text, (this.#failures.get(text) ?? 0) + 1),
@@ -186,9 +190,8 @@ export class Upkeep {
     )
   }
 
-  #roomJob(bytes: number): Job | null {
+  #roomJob(bytes: number, isLastResort = false): Job | null {
     const { files, full } = this.#ground
-    const isLastResort = this.#toSeal() === undefined
     if (this.#isExhausted && !isLastResort) return null
     const mayGo = files.segments.filter(
       ({ name, sealed }) => sealed || !full.some(text => text.name === name && this.#isSealable(text)),
