@@ -218,7 +218,8 @@ class World {
   async #do(action: Action): Promise<void> {
     switch (action.do) {
       case 'append':
-        this.#longestBytes = Math.max(this.#longestBytes, action.bytes + 1_024)
+        // A record longer than a segment has one of its own, with room for what opens it and for a gap record.
+        this.#longestBytes = Math.max(this.#longestBytes, action.bytes + segmentBytes / 2)
         return this.#append([this.#life.append(action.type, action.bytes, action.durability)], action.wait)
       case 'burst': {
         const each = () => this.#life.append(action.type, action.bytes, 'kernel')
