@@ -88,7 +88,7 @@ export class Upkeep {
   }
 
   async #run(): Promise<void> {
-    for (let job = this.#next(); job && !this.#isStopped; job = this.#next()) {
+    for (let job = this.#next(); job && !this.#isStopped && this.#ground.isKnown; job = this.#next()) {
       this.#current = job
       const before = this.#progress()
       try {
