@@ -50,6 +50,7 @@ export class Files {
   /** While others have taken from the reserve: what the ring had when it first saw that. It does not grow, and need not shrink. */
   #shortMax: number | null = null
   #dirty = false
+  #syncing: Promise<void> | null = null
 
   constructor(options: FilesOptions) {
     this.#options = options
@@ -158,13 +159,12 @@ export class Files {
     for (const name of [...this.#temporary.keys()]) await this.removeTemporary(name).catch(toldAlready)
   }
 
-  /** Gives a temporary file its name, in place of what had it; survives a power cut when the promise resolves. */
+  /** Gives a temporary file its name, in place of what had it. What goes because of it has to wait until that is on the device. */
   async putInPlace(temporary: string, segment: SegmentFile): Promise<void> {
     this.#dirty = true
     await this.#options.disk.rename(this.path(temporary), this.path(segment.name))
     this.#temporary.delete(temporary)
     this.add(segment)
-    await this.syncDirectory()
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -189,10 +189,19 @@ export class Files {
     this.#dirty = true
   }
 
-  /** Makes what was created, renamed and removed survive a power cut. */
+  /** Makes what was created, renamed and removed before the call survive a power cut. */
   async syncDirectory(): Promise<void> {
+    // One that is under way may have begun before; what it fails at is still to be done.
+    while (this.#syncing) await this.#syncing.catch(toldAlready)
     if (!this.#dirty) return
     this.#dirty = false
+    this.#syncing = this.#syncOnce().finally(() => {
+      this.#syncing = null
+    })
+    await this.#syncing
+  }
+
+  async #syncOnce(): Promise<void> {
     try {
       await this.#options.disk.syncDirectory(this.#options.dir)
       this.#options.onWrite(directoryWriteBytes)

@@ -20,9 +20,11 @@ export interface Ground {
   nextSeqAfter(firstSeq: number): number
   /** Numbers of which gap records have told. */
   readonly told: readonly Span[]
-  /** Writes the gap record and brings it onto the device; throws where that fails. */
+  /** Writes the gap record; throws where that fails. */
   tellOverflow(loss: Loss): Promise<void>
-  /** The sealed segment is in its place; its text goes. */
+  /** Brings onto the device what was written until now. Not in turn. */
+  syncAll(): Promise<void>
+  /** The sealed segment is in its place, on the device; its text goes. */
   sealed(text: TextSegment): Promise<void>
   /** Records that were found damaged. */
   lost(spans: readonly Span[]): void
@@ -34,8 +36,10 @@ export interface Ground {
   doubt(): void
 }
 
-export interface Job {
-  prepare(): Promise<void>
-  /** In turn with the writing. Doing it twice is doing it once. */
-  carryOut(): Promise<void>
-}
+/**
+ * One thing after the other. What takes long, as reading, packing and waiting for the device do, is done beside the writing, so
+ * that no record waits for it; what changes the directory takes moments, and has its turn between two writes.
+ */
+export type Job = Readonly<{ steps: readonly JobStep[] }>
+
+export type JobStep = Readonly<{ isInTurn: boolean; act: () => Promise<void> }>

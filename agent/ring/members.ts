@@ -5,6 +5,7 @@
  * against its own CRC, and after a damaged one the next that is sound is searched, so that damage costs one member.
  * The index at the beginning saves reading what nobody wants; whatever it says, only what is sound is handed out.
  */
+import { ahead } from './ahead.js'
 import { type Disk, type DiskFile, readPart } from './disk.js'
 import { readSeq } from './line.js'
 import { headerBytesMax, memberMagic, readHeader, readMember } from './member.js'
@@ -58,16 +59,18 @@ async function* scanIndexed(
   wants: WantsMember,
 ): AsyncGenerator<readonly Scanned[]> {
   let at = 0
-  for (const member of index.members) {
+  const placed = index.members.map(member => {
+    const start = at
+    at += member.bytes
+    return { member, start }
+  })
+  yield* ahead(placed, async ({ member, start }) => {
     const { bytes, firstSeq, lastSeq, records } = member
-    if (!wants(member)) yield [{ kind: 'skipped', firstSeq, lastSeq }]
-    else {
-      const read = await readMember(await readPart(file, at, bytes), 0)
-      const numbers = { fromSeq: firstSeq, toSeq: lastSeq }
-      yield read && read.end === bytes ? lines(read.text) : [{ kind: 'bad', bytes, lineEnds: records, numbers }]
-    }
-    at += bytes
-  }
+    if (!wants(member)) return [{ kind: 'skipped', firstSeq, lastSeq } as const]
+    const read = await readMember(await readPart(file, start, bytes), 0)
+    const numbers = { fromSeq: firstSeq, toSeq: lastSeq }
+    return read && read.end === bytes ? lines(read.text) : [{ kind: 'bad', bytes, lineEnds: records, numbers } as const]
+  })
 }
 
 /** How many records a damaged member held only the numbers around it tell; it counts as one where there are none. */

@@ -4,15 +4,18 @@
  * Records come in the order of their numbers, so whatever is missing shows as a jump, and a gap record of the writer's that
  * speaks of those numbers is all there is to say about it. A jump that no record explains becomes a gap in its place.
  */
+
+import { aheadMax } from './ahead.js'
 import { Changes } from './changes.js'
-import { type Disk, realDisk } from './disk.js'
+import { type Disk, realDisk, toldAlready } from './disk.js'
 import { Explanations } from './explanations.js'
 import type { Span } from './gap.js'
 import { lastRecords } from './last.js'
 import type { WantsMember } from './members.js'
 import type { RingItem } from './ring.js'
 import type { SegmentName } from './segment.js'
-import { listSegments, scanned } from './segments.js'
+import type { SegmentIndex } from './segment-index.js'
+import { indexOf, listSegments, scanned, tooOld } from './segments.js'
 
 export type ReadOptions = Readonly<{
   /** Nothing below it comes. Left out: `readRing` begins at the oldest, `followRing` after the newest. */
@@ -74,6 +77,7 @@ class Walk {
   readonly #dir: string
   readonly #disk: Disk
   readonly #fromSeq: number
+  readonly #sinceMs: number | undefined
   readonly #explanations: Explanations
   #segment: SegmentName | null = null
   /** Where the last line that was seen ends, in a text segment. */
@@ -85,12 +89,18 @@ class Walk {
 
   /** Whether what the index tells of a member leaves any reason to read it. */
   readonly #wants: WantsMember
+  /** Whether there is reason to ask the indexes at all. */
+  readonly #isNarrow: boolean
+  /** Asked for ahead of the reading, by the names of the segments. */
+  readonly #indexes = new Map<string, Promise<SegmentIndex | null>>()
 
   constructor(dir: string, disk: Disk, fromSeq: number, { sinceMs, untilMs, types }: ReadOptions) {
     this.#dir = dir
     this.#disk = disk
     this.#fromSeq = fromSeq
+    this.#sinceMs = sinceMs
     this.#explanations = new Explanations(dir, disk)
+    this.#isNarrow = sinceMs !== undefined || untilMs !== undefined || types !== undefined
     this.#wants = member =>
       member.lastSeq >= fromSeq &&
       (sinceMs === undefined || member.maxAtMs === null || member.maxAtMs >= sinceMs) &&
@@ -100,13 +110,18 @@ class Walk {
 
   async *toTheEnd(): AsyncGenerator<readonly RingItem[]> {
     let segments = await listSegments(this.#disk, this.#dir)
+    if (!this.#segment && this.#sinceMs !== undefined) {
+      segments = segments.slice(await tooOld(this.#disk, this.#dir, segments, this.#sinceMs))
+      // Nothing is said of what is not read.
+      this.#expected = Math.max(this.#expected, segments[0]?.firstSeq ?? 1)
+    }
     for (;;) {
       const current = this.#current(segments)
       if (!current) return
       yield await this.#enter(current)
       // Once it has a successor nothing more is written to it. Only what was listed before the reading proves that.
       const next = segments.find(({ firstSeq }) => firstSeq > current.firstSeq)
-      yield* this.#readOn(current)
+      if (!(await this.#passes(current, segments))) yield* this.#readOn(current)
       if (next) yield await this.#enter(next)
       else {
         segments = await listSegments(this.#disk, this.#dir)
@@ -135,6 +150,25 @@ class Walk {
     this.#offset = 0
     this.#badLineEnds = 0
     return this.#missing(segment.firstSeq, damaged)
+  }
+
+  /** Goes past a segment of which nothing is wanted, without opening it again. @returns whether it did */
+  async #passes(segment: SegmentName, segments: readonly SegmentName[]): Promise<boolean> {
+    if (!this.#isNarrow || !segment.sealed) return false
+    const at = segments.indexOf(segment)
+    for (const next of segments.slice(at, at + aheadMax)) {
+      if (this.#indexes.has(next.name)) continue
+      const asking = indexOf(this.#disk, this.#dir, next)
+      // Whoever stops early never hears of it.
+      asking.catch(toldAlready)
+      this.#indexes.set(next.name, asking)
+    }
+    const index = await this.#indexes.get(segment.name)
+    this.#indexes.delete(segment.name)
+    const last = index?.members.at(-1)
+    if (!index || !last || index.members.some(this.#wants)) return false
+    this.#expected = Math.max(this.#expected, last.lastSeq + 1)
+    return true
   }
 
   async *#readOn(segment: SegmentName): AsyncGenerator<readonly RingItem[]> {

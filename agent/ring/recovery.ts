@@ -90,13 +90,26 @@ export function planRecovery(found: Found): Plan {
   )
   const said: Span[] = [...gaps.map(explained), ...(goneTo > 0 ? [{ fromSeq: 1, toSeq: goneTo }] : [])]
 
-  const planned = segments.map((segment, at) =>
-    planSegment(segment, segments.slice(0, at), segments[at + 1], found.gaps, segments, found.others),
-  )
+  // One in quarantine tells too where the one before it ended, and a crash may have come before the gap record of both.
+  const quarantined = found.others.filter(({ kind }) => kind === 'quarantined')
+  const starts = [...segments, ...quarantined].flatMap(({ firstSeq }) => firstSeq ?? []).sort((a, b) => a - b)
+  let following = 0
+  // Where a segment went on in another one that was thinned before it.
+  let merged: FoundSegment | undefined
+  const planned = segments.map((segment, at) => {
+    const isTwin = (other: FoundSegment | undefined) => other?.firstSeq === segment.firstSeq
+    const twin = [segments[at - 1], segments[at + 1]].find(isTwin)
+    while (starts[following] !== undefined && starts[following]! <= segment.firstSeq) following++
+    const nextStart = starts[following]
+    const isNewest = at === segments.length - 1
+    const plan = planSegment(segment, { twin, merged, nextStart, isNewest, gaps: found.gaps })
+    if (segment.index?.thinned && !isTwin(segments[at + 1])) merged = segment
+    return plan
+  })
   const lost = [
     ...lostInFront(segments, found.facts),
     ...planned.flatMap(({ losses }) => losses),
-    ...quarantinedUnsaid(found.others, segments, said),
+    ...quarantinedUnsaid(quarantined, segments, starts, said),
   ]
   const accounted = Math.max(
     0,
@@ -135,8 +148,9 @@ function quarantinedAfter(
   steps: readonly Step[],
   files: readonly Readonly<{ name: string; bytes: number }>[],
 ): { name: string; bytes: number }[] {
+  const bytesOf = new Map(files.map(({ name, bytes }) => [name, bytes]))
   return steps.flatMap(step => {
-    const bytes = files.find(({ name }) => name === step.name)?.bytes ?? 0
+    const bytes = bytesOf.get(step.name) ?? 0
     if (step.action === 'quarantine') return [{ name: step.to, bytes }]
     return step.name.endsWith('.bad') && step.action === 'keep' ? [{ name: step.name, bytes }] : []
   })
@@ -165,20 +179,21 @@ const possible = (fromSeq: number, firstSeq: number, textBytes: number): LostSpa
 
 type Planned = Readonly<{ segment: FoundSegment; step: Step; losses: readonly LostSpan[]; isTold: boolean }>
 
-function planSegment(
-  segment: FoundSegment,
-  before: readonly FoundSegment[],
-  next: FoundSegment | undefined,
-  gaps: readonly Gap[],
-  all: readonly FoundSegment[],
-  others: readonly FoundFile[],
-): Planned {
+/** What is around a segment, and decides about it too. */
+type Around = Readonly<{
+  /** The same numbers in another file: sealed where this is text, or text. */
+  twin: FoundSegment | undefined
+  /** The last before it that was thinned. */
+  merged: FoundSegment | undefined
+  /** The next number with which one begins. */
+  nextStart: number | undefined
+  isNewest: boolean
+  gaps: readonly Gap[]
+}>
+
+function planSegment(segment: FoundSegment, { twin, merged, nextStart, isNewest, gaps }: Around): Planned {
   const { name, firstSeq } = segment
-  const newest = next === undefined
-  // One in quarantine tells too where this one ended, and a crash may have come before the gap record that speaks of both.
-  const starts = [...all, ...others.filter(({ kind }) => kind === 'quarantined')].flatMap(other => other.firstSeq ?? [])
-  const nextStart = Math.min(...starts.filter(start => start > firstSeq))
-  const held = nextStart < Number.POSITIVE_INFINITY ? exactly({ fromSeq: firstSeq, toSeq: nextStart - 1 }) : null
+  const held = nextStart === undefined ? null : exactly({ fromSeq: firstSeq, toSeq: nextStart - 1 })
   const plan = (step: Omit<Step, 'name'>, losses: readonly LostSpan[] = [], isTold = false): Planned => ({
     segment,
     step: { name, ...step } as Step,
@@ -191,11 +206,9 @@ function planSegment(
     plan({ action: 'delete', reason, lost: sumOf(losses) } as Omit<Step, 'name'>, losses)
 
   // Sealing gives a segment its new name only when all of it is on the device; the text is what was about to be deleted.
-  const twin = all.find(other => other.firstSeq === firstSeq && other.sealed !== segment.sealed)
   if (twin && (segment.sealed ? segment.index === null : twin.index !== null))
     return remove('the same is there as another file')
 
-  const merged = before.findLast(other => other.index?.thinned && other.firstSeq < firstSeq)
   if (merged?.index && merged.index.lastSeq >= (held?.toSeq ?? firstSeq))
     return remove('what stays of it was added to the segment before it')
 
@@ -213,7 +226,7 @@ function planSegment(
   if (segment.unreadable !== null) {
     // A medium that will not give it back now may do so later. It is not written to, and goes when its time has come.
     const reason = `it cannot be read to its end (${segment.unreadable})`
-    if (!newest) return keep(reason)
+    if (!isNewest) return keep(reason)
     const fromSeq = Math.max(segment.lastSeq + 1, firstSeq)
     return keep(reason, [possible(fromSeq, firstSeq, segment.sealed ? sealedTextBytesMax : segment.bytes)])
   }
@@ -224,7 +237,7 @@ function planSegment(
     return keep('it is sealed', segment.index ? short(segment.index.lastSeq) : [], telling !== undefined)
   }
   if (segment.records === 0) {
-    const onlyBegun = newest && !segment.sealed && segment.tailLineEnds === 0 && segment.bytes <= lineBytesMax
+    const onlyBegun = isNewest && !segment.sealed && segment.tailLineEnds === 0 && segment.bytes <= lineBytesMax
     if (onlyBegun) return remove('it holds nothing but the beginning of a line')
     const counted = segment.sealed
       ? possible(firstSeq, firstSeq, sealedTextBytesMax)
@@ -239,7 +252,7 @@ function planSegment(
   const missing = segment.sealed ? [] : segment.missing.map(exactly)
   const behind = segment.sealed ? [] : short(segment.lastSeq)
   missing.push(...behind)
-  if (newest && !segment.sealed && segment.tailBytes > 0) {
+  if (isNewest && !segment.sealed && segment.tailBytes > 0) {
     const lost = segment.tailLineEnds
     const reason =
       lost === 0 ? 'the last line was not written to its end' : `at its end ${counted(lost, 'line')} damaged`
@@ -249,7 +262,7 @@ function planSegment(
   }
   const bad = segment.badStretches + (segment.tailBytes > 0 ? 1 : 0)
   const reason = bad === 0 ? 'it is sound' : `${counted(bad, 'stretch', 'es')} damaged`
-  if (newest && segment.tailBytes > 0) missing.push(possible(segment.lastSeq + 1, firstSeq, sealedTextBytesMax))
+  if (isNewest && segment.tailBytes > 0) missing.push(possible(segment.lastSeq + 1, firstSeq, sealedTextBytesMax))
   return keep(reason, missing, telling !== undefined)
 }
 
@@ -273,12 +286,11 @@ function planOther({ kind, name }: FoundFile): Step {
 
 /** A crash may have come between a quarantine and the gap record that tells of it. */
 function quarantinedUnsaid(
-  others: readonly FoundFile[],
+  quarantined: readonly FoundFile[],
   segments: readonly FoundSegment[],
+  starts: readonly number[],
   said: readonly Span[],
 ): LostSpan[] {
-  const quarantined = others.filter(({ kind }) => kind === 'quarantined')
-  const starts = [...segments, ...quarantined].flatMap(({ firstSeq }) => firstSeq ?? []).sort((a, b) => a - b)
   return quarantined.flatMap(({ firstSeq, bytes }) => {
     const isSaid = said.some(({ fromSeq, toSeq }) => firstSeq !== null && fromSeq <= firstSeq && firstSeq <= toSeq)
     if (firstSeq === null || isSaid || segments.some(segment => segment.firstSeq === firstSeq)) return []

@@ -79,5 +79,7 @@ export async function thinned(
   }
   if (survivors === 0) throw new AgentError('RING_UNREADABLE', `${segment.name} holds none of what it says`)
   const firstSeq = before?.index?.firstSeq ?? index.firstSeq
-  return { sealed: await sealer.finish({ firstSeq, lastSeq: index.lastSeq, thinned: true }), survivors }
+  const { lastSeq, latest } = index
+  const span = { firstSeq, lastSeq, thinned: true, ...(latest ? { latest } : {}) }
+  return { sealed: await sealer.finish(span), survivors }
 }

@@ -2,7 +2,7 @@
 import { codeOf } from './disk.js'
 import type { SegmentFile } from './files.js'
 import { type Loss, sizeOf, without } from './gap.js'
-import type { Ground, Job } from './ground.js'
+import type { Ground, Job, JobStep } from './ground.js'
 import { thinned } from './repack.js'
 import type { Sealed } from './seal.js'
 import { recordsIn, type SegmentIndex, textBytesIn } from './segment-index.js'
@@ -26,8 +26,8 @@ export class RoomJob implements Job {
   readonly #bytes: number
   readonly #isLastResort: boolean
   readonly #generation: number
-  #prepared: Promise<Taking> | null = null
-  #isDone = false
+  #taking: Taking = { whole: [], thin: null }
+  #isTold = false
 
   /** @param isLastResort whether there is no other way to make room than to let go what is protected */
   constructor(ground: Ground, mayGo: readonly SegmentFile[], bytes: number, isLastResort: boolean) {
@@ -38,10 +38,20 @@ export class RoomJob implements Job {
     this.#generation = ground.generation
   }
 
-  async prepare(): Promise<void> {
-    this.#prepared ??= this.#choose()
-    await this.#prepared
-  }
+  readonly steps: readonly JobStep[] = [
+    {
+      isInTurn: false,
+      act: async () => {
+        this.#taking = await this.#choose()
+      },
+    },
+    { isInTurn: true, act: () => this.#tell() },
+    // The gap record comes before the deed, and onto the device, so that no crash can make a loss silent.
+    { isInTurn: false, act: () => (this.#isTold ? this.#ground.syncAll() : nothing) },
+    { isInTurn: true, act: () => this.#putInPlace() },
+    { isInTurn: false, act: () => (this.#taking.thin ? this.#ground.files.syncDirectory() : nothing) },
+    { isInTurn: true, act: () => this.#remove() },
+  ]
 
   async #choose(): Promise<Taking> {
     const { files, classes, budgetBytes } = this.#ground
@@ -104,29 +114,46 @@ export class RoomJob implements Job {
     }
   }
 
-  async carryOut(): Promise<void> {
-    if (this.#isDone || !this.#prepared) return
-    this.#isDone = true
-    const { whole, thin } = await this.#prepared
+  async #tell(): Promise<void> {
     const { files } = this.#ground
-    if (this.#ground.generation !== this.#generation) {
+    const { thin } = this.#taking
+    if (this.#isVoid) {
+      this.#taking = { whole: [], thin: null }
       if (thin) await files.removeTemporary(thin.temporary)
       return
     }
     if (this.#ground.mayDropQuarantine) for (const { name } of [...files.quarantined]) await files.remove(name)
-    const going = thin ? [...whole, thin.segment] : whole
+    const going = this.#going
     if (going.length === 0) return
     const loss = this.#lossOf(going, thin?.survivors ?? 0)
-    // The gap record comes before the deed, and onto the device, so that no crash can make a loss silent.
-    if (loss.count > 0) await this.#ground.tellOverflow(loss)
+    this.#isTold = loss.count > 0
+    if (this.#isTold) await this.#ground.tellOverflow(loss)
     // Whatever comes between, nobody tells of them twice.
     for (const segment of going) segment.isTold = true
-    if (thin) {
-      const { into, sealed, temporary } = thin
-      const { bytes, index } = sealed
-      await files.putInPlace(temporary, { name: into.name, firstSeq: into.firstSeq, sealed: true, bytes, index })
-    }
-    for (const { name } of going) if (name !== thin?.into.name) await files.remove(name)
+  }
+
+  async #putInPlace(): Promise<void> {
+    const { thin } = this.#taking
+    if (!thin || this.#isVoid) return
+    const { into, sealed, temporary } = thin
+    const { bytes, index } = sealed
+    const segment = { name: into.name, firstSeq: into.firstSeq, sealed: true, bytes, index }
+    await this.#ground.files.putInPlace(temporary, segment)
+  }
+
+  async #remove(): Promise<void> {
+    if (this.#isVoid) return
+    for (const { name } of this.#going) if (name !== this.#taking.thin?.into.name) await this.#ground.files.remove(name)
+  }
+
+  get #going(): SegmentFile[] {
+    const { whole, thin } = this.#taking
+    return thin ? [...whole, thin.segment] : whole
+  }
+
+  /** The directory was looked at anew meanwhile. */
+  get #isVoid(): boolean {
+    return this.#ground.generation !== this.#generation
   }
 
   #lossOf(going: readonly SegmentFile[], survivors: number): Loss {
@@ -149,6 +176,8 @@ export class RoomJob implements Job {
     return sizeOf(without(span, this.#ground.told))
   }
 }
+
+const nothing = Promise.resolve()
 
 /** Of what cannot be looked into: nothing in it is protected. */
 const unknownIndex: SegmentIndex = { firstSeq: 0, lastSeq: 0, thinned: false, types: {}, gaps: [], members: [] }

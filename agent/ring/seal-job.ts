@@ -1,6 +1,6 @@
 /** A full text segment is sealed: packed beside the writing, and put in its place in turn with it. */
 import type { Span } from './gap.js'
-import type { Ground, Job } from './ground.js'
+import type { Ground, Job, JobStep } from './ground.js'
 import { sealText } from './repack.js'
 import type { Sealed } from './seal.js'
 import { sealedName } from './segment.js'
@@ -25,8 +25,8 @@ export class SealJob implements Job {
   readonly #expected: Expected
   readonly #listener: SealListener
   readonly #generation: number
-  #prepared: Promise<Packed | null> | null = null
-  #isDone = false
+  /** Set while there is something left to do with it. */
+  #packed: Packed | null = null
 
   constructor(ground: Ground, text: TextSegment, level: number, expected: Expected, listener: SealListener) {
     this.#ground = ground
@@ -41,15 +41,24 @@ export class SealJob implements Job {
     return `${sealedName(this.#text.firstSeq)}.tmp`
   }
 
-  async prepare(): Promise<void> {
-    this.#prepared ??= this.#pack()
-    await this.#prepared
-  }
+  readonly steps: readonly JobStep[] = [
+    {
+      isInTurn: false,
+      act: async () => {
+        this.#packed = await this.#pack()
+      },
+    },
+    { isInTurn: true, act: () => this.#putInPlace() },
+    { isInTurn: false, act: () => (this.#packed ? this.#ground.files.syncDirectory() : nothing) },
+    { isInTurn: true, act: () => this.#removeText() },
+  ]
 
   async #pack(): Promise<Packed | null> {
     const { files, disk } = this.#ground
     const { firstSeq, name } = this.#text
-    const span = { firstSeq, lastSeq: this.#ground.nextSeqAfter(firstSeq) - 1, thinned: false }
+    const { latest } = files.segments.findLast(before => before.firstSeq < firstSeq)?.index ?? {}
+    const lastSeq = this.#ground.nextSeqAfter(firstSeq) - 1
+    const span = { firstSeq, lastSeq, thinned: false, ...(latest ? { latest } : {}) }
     try {
       const { bytes, isLimit } = this.#expected
       files.reserve(this.#temporary, bytes)
@@ -72,18 +81,28 @@ export class SealJob implements Job {
     }
   }
 
-  async carryOut(): Promise<void> {
-    if (this.#isDone || !this.#prepared) return
-    this.#isDone = true
-    const packed = await this.#prepared
-    if (packed === null) return
-    const { sealed, missing } = packed
-    const { files, generation, full } = this.#ground
-    if (generation !== this.#generation || !full.includes(this.#text)) return files.removeTemporary(this.#temporary)
+  async #putInPlace(): Promise<void> {
+    if (!this.#packed) return
+    const { files, full } = this.#ground
+    if (this.#isVoid || !full.includes(this.#text)) {
+      this.#packed = null
+      return files.removeTemporary(this.#temporary)
+    }
     const { firstSeq } = this.#text
-    const { bytes, index } = sealed
+    const { bytes, index } = this.#packed.sealed
     await files.putInPlace(this.#temporary, { name: sealedName(firstSeq), firstSeq, sealed: true, bytes, index })
+  }
+
+  async #removeText(): Promise<void> {
+    if (!this.#packed || this.#isVoid) return
     await this.#ground.sealed(this.#text)
-    this.#ground.lost(missing)
+    this.#ground.lost(this.#packed.missing)
+  }
+
+  /** The directory was looked at anew meanwhile. */
+  get #isVoid(): boolean {
+    return this.#ground.generation !== this.#generation
   }
 }
+
+const nothing = Promise.resolve()

@@ -9,12 +9,13 @@ import {
   memberTextBytes,
   plainMemberBytes,
 } from './member.js'
-import { type MemberEntry, type SegmentIndex, type TypeShare, writeIndex } from './segment-index.js'
+import { type Latest, type MemberEntry, type SegmentIndex, type TypeShare, writeIndex } from './segment-index.js'
 
 /** `pieces`, one after the other, are the file. */
 export type Sealed = Readonly<{ pieces: readonly Buffer[]; bytes: number; index: SegmentIndex }>
 
-export type SealedSpan = Pick<SegmentIndex, 'firstSeq' | 'lastSeq' | 'thinned'>
+/** `latest`: what is known of the records before, or of those that are sealed here once more. */
+export type SealedSpan = Pick<SegmentIndex, 'firstSeq' | 'lastSeq' | 'thinned' | 'latest'>
 
 type Packed = Readonly<{ text: DeflatedText; entry: Omit<MemberEntry, 'bytes'> }>
 
@@ -75,7 +76,9 @@ export class Sealer {
     await this.#packing
     const packed = this.#packed
     const plain: MemberEntry[] = packed.map(({ text, entry }) => ({ bytes: plainMemberBytes(text), ...entry }))
-    const index = { ...span, types: Object.fromEntries(this.#types), gaps: this.#gaps, members: plain }
+    const { latest: known, ...numbers } = span
+    const latest = latestOf(plain, known ?? { fromSeq: span.firstSeq, atMs: Number.NEGATIVE_INFINITY })
+    const index = { ...numbers, types: Object.fromEntries(this.#types), gaps: this.#gaps, members: plain, ...latest }
     const { field, whole } = withOwnLength(index)
     const pieces = packed.map(({ text, entry }, at) => encodeMember(text, entry, at === 0 ? field : null))
     return { pieces, bytes: pieces.reduce((sum, { length }) => sum + length, 0), index: whole }
@@ -94,6 +97,12 @@ export class Sealer {
     this.#memberTypes = new Set()
     this.#timed = true
   }
+}
+
+/** Nothing is known where one of them tells no time. */
+function latestOf(members: readonly MemberEntry[], { fromSeq, atMs }: Latest): Pick<SegmentIndex, 'latest'> {
+  const times = members.map(({ maxAtMs }) => maxAtMs).filter(maxAtMs => maxAtMs !== null)
+  return times.length < members.length ? {} : { latest: { fromSeq, atMs: Math.max(atMs, ...times) } }
 }
 
 type OpenEntry = { -readonly [Key in Exclude<keyof MemberEntry, 'bytes' | 'types'>]: MemberEntry[Key] }

@@ -14,7 +14,12 @@ export type SegmentIndex = Readonly<{
   /** What its gap records say of numbers. */
   gaps: readonly Gap[]
   members: readonly MemberEntry[]
+  /** Where times are all that is wanted, what lies before is found to be too old without being asked one by one. */
+  latest?: Latest
 }>
+
+/** The latest `at`, in ms since 1970, of all records from that number to the end of the segment. */
+export type Latest = Readonly<{ fromSeq: number; atMs: number }>
 
 export type TypeShare = Readonly<{ records: number; textBytes: number }>
 
@@ -52,10 +57,12 @@ type Stored = {
     /** Positions in `types`. */
     types: number[],
   ][]
+  /** Left out where a record tells no time, and by versions that did not know of it. */
+  latest?: [fromSeq: number, atMs: number]
 }
 
 /** CRC32, then JSON. */
-export function writeIndex({ firstSeq, lastSeq, thinned, types, gaps, members }: SegmentIndex): Buffer {
+export function writeIndex({ firstSeq, lastSeq, thinned, types, gaps, members, latest }: SegmentIndex): Buffer {
   const names = Object.keys(types)
   const stored: Stored = {
     format: 1,
@@ -73,6 +80,7 @@ export function writeIndex({ firstSeq, lastSeq, thinned, types, gaps, members }:
       member.maxAtMs,
       member.types.map(type => names.indexOf(type)),
     ]),
+    ...(latest ? { latest: [latest.fromSeq, latest.atMs] } : {}),
   }
   const json = Buffer.from(JSON.stringify(stored))
   const field = Buffer.alloc(4 + json.length)
@@ -104,6 +112,7 @@ export function readIndex(field: Buffer): SegmentIndex | null {
       maxAtMs,
       types: types.map(at => names[at] ?? ''),
     })),
+    ...(stored.latest ? { latest: { fromSeq: stored.latest[0], atMs: stored.latest[1] } } : {}),
   }
 }
 

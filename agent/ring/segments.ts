@@ -86,3 +86,26 @@ export async function indexOf(disk: Disk, dir: string, { name, sealed }: Segment
     return null
   }
 }
+
+/**
+ * How many of the segments, from the oldest, are known to hold nothing that is as new. The index of each says how new all
+ * before it is, whatever a clock did in between: so only a few of them are asked.
+ */
+export async function tooOld(
+  disk: Disk,
+  dir: string,
+  segments: readonly SegmentName[],
+  sinceMs: number,
+): Promise<number> {
+  const oldest = segments[0]
+  if (!oldest) return 0
+  let known = 0
+  for (let unknown = segments.length; known < unknown; ) {
+    const middle = (known + unknown) >> 1
+    const index = await indexOf(disk, dir, segments[middle]!)
+    const isTooOld = index?.latest && index.latest.fromSeq <= oldest.firstSeq && index.latest.atMs < sinceMs
+    if (isTooOld) known = middle + 1
+    else unknown = middle
+  }
+  return known
+}

@@ -1,12 +1,13 @@
 /** The files of a ring while it is written: lines and their numbers, the active segment, what goes to the device when. */
 
 import { contextJson, type RingFacts } from './context.js'
-import { codeOf, type Disk, ioError, readPart, toldAlready, writeWhole } from './disk.js'
+import { codeOf, type Disk, ioError, toldAlready } from './disk.js'
 import { Files } from './files.js'
 import { damageOf, gapJson, type Loss, type Span } from './gap.js'
 import type { Ground } from './ground.js'
 import { lineOverheadBytes, recordBytesMax, writeLine } from './line.js'
 import { type Look, look } from './look.js'
+import { carryOut, writeAnew } from './mend.js'
 import type { Queued, QueuedGap } from './queue.js'
 import { type Plan, planRecovery, type Step } from './recovery.js'
 import type { RingOptions, RingRecovery, RingState } from './ring.js'
@@ -56,6 +57,8 @@ export class Store implements Ground {
   #active: TextSegment | null = null
   /** Not written to any more and not sealed yet, oldest first. */
   #full: TextSegment[] = []
+  /** Of those that were sealed. */
+  #closing: Promise<unknown> = Promise.resolve()
   #nextSeq = 1
   /** Numbers that gap records by damage have told of, and up to where those by overflow have. */
   #told: Span[] = []
@@ -150,14 +153,18 @@ export class Store implements Ground {
     const gap: QueuedGap = { kind: 'gap', loss }
     const { failure } = await this.write(this.#composed([gap]))
     if (failure !== null) throw failure
-    await this.#syncing
+  }
+
+  async syncAll(): Promise<void> {
+    while (this.#syncing) await this.#syncing
     if (this.dirty) await this.sync()
   }
 
   async sealed(text: TextSegment): Promise<void> {
-    await this.#syncing?.catch(toldAlready)
     this.#full = this.#full.filter(other => other !== text)
-    await text.close().catch(toldAlready)
+    // A sync may be at it; nothing else waits for that.
+    const syncing = this.#syncing?.catch(toldAlready) ?? Promise.resolve()
+    this.#closing = Promise.all([this.#closing, syncing.then(() => text.close()).catch(toldAlready)])
     await this.files.remove(text.name)
   }
 
@@ -192,7 +199,7 @@ export class Store implements Ground {
     this.files.forget()
     await this.#secure(plan)
     for (const step of plan.steps) {
-      await this.#do(step)
+      await carryOut(this.#disk, this.files, step)
       const { name, reason, lost } = step
       told.recovery.push({ path: this.files.path(name), action: pastTense[step.action], reason, lost })
     }
@@ -223,26 +230,11 @@ export class Store implements Ground {
     if (!this.#suspect && !isRelied) return
     for (const { name, bytes } of texts) {
       try {
-        await this.#copyToFreshBlocks(name, bytes)
+        await writeAnew(this.#disk, this.files, name, bytes)
       } catch (error) {
-        if (codeOf(error) !== 'ENOSPC') throw error
-        await this.#writeAgain(name, bytes)
+        this.#suspect = true
+        throw error
       }
-    }
-  }
-
-  /** Where there is no room for a copy: what is written anew over itself is on its way to the device once more. */
-  async #writeAgain(name: string, bytes: number): Promise<void> {
-    const file = await this.#disk.open(this.files.path(name), 'modify')
-    try {
-      const content = await readPart(file, 0, bytes)
-      await writeWhole(file, content, content.length, 0)
-      await file.datasync()
-    } catch (error) {
-      this.#suspect = true
-      throw error
-    } finally {
-      await file.close()
     }
   }
 
@@ -322,42 +314,6 @@ export class Store implements Ground {
     }
   }
 
-  async #do(step: Step): Promise<void> {
-    switch (step.action) {
-      case 'keep':
-        return
-      case 'cut': {
-        const file = await this.#disk.open(this.files.path(step.name), 'modify')
-        try {
-          await file.truncate(step.toBytes)
-          await file.datasync()
-        } finally {
-          await file.close()
-        }
-        return
-      }
-      case 'quarantine':
-        return this.files.rename(step.name, step.to)
-      case 'delete':
-        return this.files.remove(step.name)
-    }
-  }
-
-  /** A copy that syncs is on the device, whatever became of the blocks of the original. */
-  async #copyToFreshBlocks(name: string, bytes: number): Promise<void> {
-    const source = await this.#disk.open(this.files.path(name), 'read')
-    let content: Buffer
-    try {
-      content = await readPart(source, 0, bytes)
-    } finally {
-      await source.close()
-    }
-    if (content.length < bytes) throw ioError(`${name} is shorter than it was`)
-    await this.files.writeTemporary(`${name}.tmp`, [content])
-    await this.files.rename(`${name}.tmp`, name)
-    await this.files.syncDirectory()
-  }
-
   #setActive(active: TextSegment): void {
     this.#active = active
     this.#reserveActive()
@@ -397,6 +353,11 @@ export class Store implements Ground {
   /** The full segment is not synced here: sealing brings what is in it to the device, much smaller, unless somebody waits for it. */
   async #rotate(capacity: number): Promise<void> {
     const full = this.#active
+    if (full && full.bytes === 0) {
+      // Begun, and nothing written yet: the next would have its name.
+      full.capacity = capacity
+      return this.#reserveActive()
+    }
     if (full) {
       this.#active = null
       this.#full.push(full)
@@ -555,6 +516,7 @@ export class Store implements Ground {
     await this.#syncing
     if (this.dirty) await this.sync()
     for (const text of this.#texts()) await text.close()
+    await this.#closing
     this.#active = null
     this.#full = []
     await this.files.tidy()
@@ -573,6 +535,7 @@ export class Store implements Ground {
     this.#active = null
     this.#full = []
     for (const text of texts) await text.close().catch(toldAlready)
+    await this.#closing
   }
 }
 

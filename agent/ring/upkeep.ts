@@ -1,9 +1,4 @@
-/**
- * What a ring does to its full segments, beside the writing: it seals them, and takes out the oldest when room is needed.
- *
- * Each piece of work has two parts. Preparing reads, packs and writes a temporary file while records go on being written;
- * carrying it out changes what the directory holds, takes moments, and has its turn between two writes.
- */
+/** What a ring does to its full segments, beside the writing: it seals them, and takes out the oldest when room is needed. */
 import { ioError } from './disk.js'
 import type { Ground, Job } from './ground.js'
 import { RoomJob } from './room-job.js'
@@ -19,7 +14,7 @@ export class Upkeep {
   readonly #failures = new Map<TextSegment, number>()
   /** What became of a segment that was sealed and had no room. */
   readonly #sizes = new Map<TextSegment, number>()
-  #current: Job | null = null
+  #current: Work | null = null
   #running: Promise<void> | null = null
   #isStopped = false
   /** Nothing may go before more is sealed: all that is, is protected. */
@@ -58,18 +53,17 @@ export class Upkeep {
     const { files } = this.#ground
     let failure: unknown = null
     for (let failures = 0; files.room < bytes && failures < failuresMax; ) {
-      const job = this.#current ?? this.#nextFor(bytes, files.room < leastBytes)
-      if (!job) break
+      const work = this.#current ?? workOn(this.#nextFor(bytes, files.room < leastBytes))
+      if (!work) break
       const before = files.room
       try {
-        await job.prepare()
-        await this.#carryOut(job)
+        while (!work.isDone) await this.#advance(work)
       } catch (error) {
         if (!this.#ground.isKnown) throw error
         failure = error
         failures++
       }
-      if (this.#current === job) this.#current = null
+      if (this.#current === work) this.#current = null
       if (files.room <= before) failures++
     }
     if (files.room < bytes && failure !== null) throw failure
@@ -82,36 +76,47 @@ export class Upkeep {
   async doWhatIsTold(): Promise<void> {
     const { files } = this.#ground
     if (!files.segments.some(({ isTold }) => isTold)) return
-    const job = this.#roomJob(0)
-    await job?.prepare()
-    await job?.carryOut()
+    for (const { act } of this.#roomJob(0)?.steps ?? []) await act()
   }
 
   async #run(): Promise<void> {
     for (let job = this.#next(); job && !this.#isStopped && this.#ground.isKnown; job = this.#next()) {
-      this.#current = job
+      const work = new Work(job)
+      this.#current = work
       const before = this.#progress()
       try {
-        await job.prepare()
-        await this.#exclusively(() => this.#carryOut(job))
+        while (!work.isDone) {
+          if (!work.isInTurn) await this.#advance(work)
+          // Whoever had the turn before may have done it meanwhile.
+          else await this.#exclusively(async () => (work.isInTurn ? this.#advance(work) : undefined))
+        }
+      } catch (error) {
+        // Between two turns nobody hears of it; but nothing can go on before the directory was looked at anew.
+        if (!this.#ground.isKnown) await this.#exclusively(() => Promise.reject(error))
+        throw error
       } finally {
-        if (this.#current === job) this.#current = null
+        if (this.#current === work) this.#current = null
       }
       // A disk that refuses is asked again when there is more to do, and not at once for ever.
       if (this.#progress() === before && !(this.#isExhausted && this.#toSeal())) return
     }
   }
 
-  async #carryOut(job: Job): Promise<void> {
-    if (!this.#ground.isKnown) throw ioError('the directory has to be looked at anew first')
-    const before = this.#progress()
+  /** One step. A failure that may have left the directory half changed makes it unknown. */
+  async #advance(work: Work): Promise<void> {
+    const { isInTurn } = work
     try {
-      await job.carryOut()
+      if (isInTurn && !this.#ground.isKnown) throw ioError('the directory has to be looked at anew first')
+      if (isInTurn) work.before ??= this.#progress()
+      await work.advance()
     } catch (error) {
-      this.#ground.doubt()
+      // None of the steps after it is right without it.
+      work.end()
+      if (work.before !== null) this.#ground.doubt()
       throw error
     }
-    this.#isExhausted = job instanceof RoomJob && this.#progress() === before
+    if (!work.isDone) return
+    this.#isExhausted = work.job instanceof RoomJob && this.#progress() === work.before
     // On a disk that others have filled it is not only the ring's own sums that have changed.
     await this.#ground.files.lookForRoom()
   }
@@ -199,3 +204,45 @@ export class Upkeep {
     return mayGo.length + files.quarantined.length > 0 ? new RoomJob(this.#ground, mayGo, bytes, isLastResort) : null
   }
 }
+
+/** A job and how far it is. Two may be at it: one who has time, and one who has the turn and needs what comes of it. */
+class Work {
+  readonly job: Job
+  /** How things stood before it changed any. */
+  before: string | null = null
+  #at = 0
+  #running: Promise<void> | null = null
+
+  constructor(job: Job) {
+    this.job = job
+  }
+
+  get isDone(): boolean {
+    return this.#at >= this.job.steps.length
+  }
+
+  get isInTurn(): boolean {
+    return this.job.steps[this.#at]?.isInTurn ?? false
+  }
+
+  end(): void {
+    this.#at = this.job.steps.length
+  }
+
+  /** Takes the next step, or waits for who is at it. */
+  advance(): Promise<void> {
+    this.#running ??= this.#take()
+    return this.#running
+  }
+
+  async #take(): Promise<void> {
+    try {
+      await this.job.steps[this.#at]?.act()
+      this.#at++
+    } finally {
+      this.#running = null
+    }
+  }
+}
+
+const workOn = (job: Job | null): Work | null => job && new Work(job)

@@ -1,6 +1,7 @@
 /** The results: for people a line for each peer of each row, with the medians behind the ratio; for programs everything. */
+
+import type { Machine } from '../machine.js'
 import { contenderNamed } from './contenders.js'
-import type { Machine } from './machine.js'
 import type { Row, Settings } from './measure.js'
 import type { PeerVersion } from './peers.js'
 import type { Outcome } from './rounds.js'

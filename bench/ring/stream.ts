@@ -6,7 +6,7 @@
 import type { Episode } from '../../agent/evidence/episode.js'
 import { type Draft, levels, type RecordType } from '../../agent/evidence/record.js'
 import type { Failure, RetryPolicyName, WireEvent } from '../../transports/wire-event.js'
-import { random } from './random.js'
+import { random } from '../random.js'
 
 /** A record as it is handed to a contender. Those that write a level of their own are given none. */
 export type Entry = Omit<Draft, 'level'> & { readonly level?: number }

@@ -1,7 +1,8 @@
 /** What the figures say: medians, our figure divided by each peer's, and whether that is over the bar or under it. */
+
+import { median } from '../statistics.js'
 import type { Bar, Figures, Row } from './measure.js'
 import type { Outcome } from './rounds.js'
-import { median } from './statistics.js'
 
 export type Compared = Readonly<{
   peer: string

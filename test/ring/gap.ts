@@ -1,7 +1,6 @@
 import t from 'tap'
 import { damageOf, explained, gapJson, readGap, sizeOf, without } from '../../agent/ring/gap.js'
-import { withSeq } from '../../agent/ring/line.js'
-import { stamp } from '../support/ring-records.js'
+import { stamp, withSeq } from '../support/ring-records.js'
 
 t.test('a gap record says how many are missing, why, and which numbers they had', async t => {
   t.equal(

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import t from 'tap'
-import { lineOverheadBytes, readLine, readSeq, seqMax, withSeq, writeLine } from '../../agent/ring/line.js'
-import { seedFrom } from '../support/ring-records.js'
+import { lineOverheadBytes, readLine, readSeq, seqMax, writeLine } from '../../agent/ring/line.js'
+import { seedFrom, withSeq } from '../support/ring-records.js'
 
 const line = (seq: number, json: string): Buffer => {
   const target = Buffer.alloc(Buffer.byteLength(json) + lineOverheadBytes)

@@ -192,6 +192,8 @@ class World {
   #fails: { operation: Operation; code: string; times: number } | null = null
   /** How often the disk has failed because it was told to. */
   #failures = 0
+  /** In this life. */
+  #isRemovalRefused = false
 
   constructor(seed: number) {
     this.#random = randomFrom(seed)
@@ -389,14 +391,19 @@ class World {
       this.#failures++
       // What it cannot read a recovery may have to take for lost.
       if (reading.includes(call.operation)) this.#model.confused()
+      if (call.operation === 'remove') this.#isRemovalRefused = true
       this.#model.troubled(true)
       return { fails: fails.code }
     }
     this.#life = new Life(this.#disk, this.#model)
     const failures = this.#failures
+    const isLeft = this.#isRemovalRefused
+    this.#isRemovalRefused = false
     await this.#life.open({ budgetBytes: this.#budgetBytes, classes })
-    // A segment that was begun when the disk was full may be empty.
-    const todo = this.#life.recovery.filter(({ action, reason }) => action !== 'kept' && reason !== 'it is empty')
+    // A segment that was begun when the disk was full may be empty, and what could not be removed is still there.
+    const todo = this.#life.recovery.filter(
+      ({ action, reason }) => action !== 'kept' && reason !== 'it is empty' && !(action === 'deleted' && isLeft),
+    )
     if (this.#isClosed && this.#failures === failures && todo.length > 0)
       this.#say([`what is left to do: ${JSON.stringify(todo)}`])
     this.#isClosed = false

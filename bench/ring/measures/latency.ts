@@ -1,9 +1,9 @@
 /** How long an append holds up the event loop that serves the connection. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { percentile } from '../../statistics.js'
 import { atPace, fill } from '../appending.js'
 import type { Figures, Job, Measure } from '../measure.js'
 import { ringBudgetBytes } from '../measure.js'
-import { percentile } from '../statistics.js'
 import { recordStream } from '../stream.js'
 
 const tickMs = 10

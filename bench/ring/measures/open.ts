@@ -2,10 +2,10 @@
 import { writeSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { random } from '../../random.js'
 import { atPace, fill } from '../appending.js'
 import type { Figures, Job, Measure } from '../measure.js'
 import { ringBudgetBytes } from '../measure.js'
-import { random } from '../random.js'
 import { recordStream } from '../stream.js'
 
 const fillRecords = 500_000

@@ -1,11 +1,11 @@
 /** How long it takes until a part of what is kept can be looked at. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { median } from '../../statistics.js'
 import { fill } from '../appending.js'
 import type { Reader } from '../contender.js'
 import type { Figures, Job, Measure } from '../measure.js'
 import { ringBudgetBytes } from '../measure.js'
-import { median } from '../statistics.js'
 import { recordStream } from '../stream.js'
 
 const fillRecords = 500_000
