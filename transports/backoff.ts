@@ -1,5 +1,6 @@
 /**
- * When to try again: exponential with full jitter, so that a fleet that lost its hub together does not come back together.
+ * When to try again: exponential with full jitter, so that a fleet that lost its hub together does not come back together; and no
+ * oftener than every half of the cap once that is reached, so that those who still wait leave room for each other.
  *
  * Pure: what happened goes in, the delay comes out; randomness is a parameter.
  */
@@ -93,5 +94,10 @@ export function nextDelay(
   const outageMs = Math.max(firstCeilingMs, nowMs - backoff.outageSinceMs)
   const exponentialMs = firstCeilingMs * 2 ** Math.min(Math.max(backoff.failures - 1, 0), 30)
   const ceilingMs = Math.min(capMs, exponentialMs, outageMs)
-  return { delayMs: Math.round(random() * ceilingMs), policy: backoff.refused ? 'refused' : 'network' }
+  // At the cap a fleet is spread already, and short waits would only be more of them: half of each is certain.
+  const leastMs = ceilingMs === capMs ? capMs / 2 : 0
+  return {
+    delayMs: Math.round(leastMs + random() * (ceilingMs - leastMs)),
+    policy: backoff.refused ? 'refused' : 'network',
+  }
 }

@@ -5,14 +5,15 @@
 import { EventEmitter } from 'node:events'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { Agent } from 'node:https'
-import { isIP, type LookupFunction } from 'node:net'
+import { isIP, type LookupFunction, Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import tls from 'node:tls'
 import common from 'azure-iot-common'
-import type { Credential } from './credentials.js'
+import type { Identity } from './identity.js'
+import { type FindProxy, ProxyAgent } from './proxy.js'
 import type { Secrets } from './secrets.js'
 import type { Lookup } from './socket-tap.js'
-import type { Trust } from './trust.js'
+import { type Trust, trustOf } from './trust.js'
 
 /** Where one file may go, for about an hour. `sasToken` begins with `?` and is a secret. */
 export type UploadTarget = Readonly<{
@@ -63,14 +64,17 @@ export class FileUploadError extends Error {
 }
 
 export type FileUploadOptions = Readonly<{
-  credential: Credential
+  /** Who we are now: `null` while that is not known. */
+  identity: () => Identity | null
   trust: Trust
-  /** The hub's name without a port: dialled, looked up and verified. A gateway is not asked; it does not upload. */
-  host: string
+  /** Dialled, looked up and verified in place of the hub's own name. A gateway is not asked; it does not upload. */
+  host?: string
   httpsPort: number
   secrets: Secrets
   /** Default: the system's. */
   lookup?: Lookup
+  /** What leads to the hub, if it cannot be reached without. Default: nothing needs to. */
+  findProxy?: FindProxy
   /** Default: 30 s for each call, from looking up the name to the last byte of the answer. */
   callTimeoutMs?: number
 }>
@@ -80,9 +84,9 @@ const callTimeoutMsDefault = 30_000
 /** Both answers of the hub are under a kilobyte; what is longer is not the hub. */
 const answerBytesMax = 64 << 10
 
-/** @returns `null` for a module: IoT Hub lets only devices upload */
+/** @returns `null` where we are known to be a module: IoT Hub lets only devices upload */
 export function createFileUpload(options: FileUploadOptions): Link | null {
-  if (options.credential.moduleId !== null) return null
+  if ((options.identity()?.moduleId ?? null) !== null) return null
   return {
     async target(blobName, signal) {
       const answer = await call(options, 'json', signal, client => client.getBlobSharedAccessSignature(blobName))
@@ -105,7 +109,7 @@ export function createFileUpload(options: FileUploadOptions): Link | null {
 
 const descriptionMax = 500
 
-type DeviceClient = NonNullable<ReturnType<Credential['deviceClient']>>
+type DeviceClient = NonNullable<ReturnType<Identity['deviceClient']>>
 
 /** One call over a client and a connection of its own; nothing of it is left when the promise settles. */
 async function call<T>(
@@ -114,7 +118,10 @@ async function call<T>(
   signal: AbortSignal | undefined,
   ask: (client: DeviceClient) => Promise<T>,
 ): Promise<T> {
-  const agent = new CallAgent(options, expected)
+  const identity = options.identity()
+  if (identity === null) throw new FileUploadError('it is not known yet which hub this device belongs to', null, null)
+  const { host = identity.hubHost, trust } = options
+  const agent = new CallAgent({ ...options, host, trust: trustOf(trust, identity) }, expected)
   const transports: Unconnected[] = []
   class Transport extends Unconnected {
     constructor(provider: AuthenticationProvider) {
@@ -122,7 +129,7 @@ async function call<T>(
       transports.push(this)
     }
   }
-  const client = options.credential.deviceClient(Transport)
+  const client = identity.deviceClient(Transport)
   if (client === null) throw new FileUploadError('a module cannot upload files through the hub', null, null)
 
   const limitMs = options.callTimeoutMs ?? callTimeoutMsDefault
@@ -148,11 +155,12 @@ async function call<T>(
     cancel()
     agent.end()
     // The provider would renew its token for ever, and keep the process alive for it.
-    for (const { provider } of transports) provider.stop()
+    for (const { provider } of transports) provider.stop?.()
   }
 }
 
-type AuthenticationProvider = Readonly<{ stop(): void }>
+/** One with a certificate has nothing to stop. */
+type AuthenticationProvider = Readonly<{ stop?(): void }>
 
 /** What the SDK's client wants of a transport that is never opened. */
 class Unconnected extends EventEmitter {
@@ -173,10 +181,11 @@ type Expected = 'json' | 'anything'
  * no limit on the length, and forgets the status of a refused notification.
  */
 class CallAgent extends Agent {
-  readonly #open = new Set<tls.TLSSocket>()
+  readonly #open = new Set<Socket>()
+  #through: ProxyAgent | null = null
 
   constructor(
-    private readonly call: FileUploadOptions,
+    private readonly call: FileUploadOptions & Readonly<{ host: string }>,
     private readonly expected: Expected,
   ) {
     super()
@@ -186,7 +195,21 @@ class CallAgent extends Agent {
   addRequest(request: ClientRequest): void {
     this.#rememberToken(request)
     this.#readAnswer(request)
-    const { host, httpsPort, trust, lookup } = this.call
+    const { host, httpsPort, trust, lookup, findProxy } = this.call
+    const proxy = findProxy?.(host, httpsPort) ?? null
+    if (proxy) {
+      this.#through ??= new ProxyAgent(proxy, trust)
+      const options = { host, port: httpsPort, secureEndpoint: true as const }
+      this.#through.connect(request, options).then(
+        socket => this.#handOver(request, socket),
+        (error: Error) => {
+          request.destroy(error)
+          // A request without a socket does not tell what became of it.
+          request.onSocket(new Socket())
+        },
+      )
+      return
+    }
     const socket = tls.connect({
       host,
       port: httpsPort,
@@ -194,6 +217,11 @@ class CallAgent extends Agent {
       secureContext: trust.context,
       ...(lookup ? { lookup: asNodeLookup(lookup) } : {}),
     })
+    this.#handOver(request, socket)
+  }
+
+  /** Once the server is verified, or has turned out not to be. */
+  #handOver(request: ClientRequest, socket: Socket): void {
     this.#open.add(socket)
     let handedOver = false
     const handOver = (): void => {
@@ -215,6 +243,7 @@ class CallAgent extends Agent {
 
   end(): void {
     for (const socket of this.#open) socket.destroy()
+    this.#through?.destroy()
   }
 
   #rememberToken(request: ClientRequest): void {

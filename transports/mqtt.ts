@@ -7,10 +7,12 @@ import mqttDevice from 'azure-iot-device-mqtt'
 import mqttBase from 'azure-iot-mqtt-base'
 import duplexify from 'duplexify'
 import mqtt from 'mqtt'
+import { type Header, round, startAttempt } from './attempt.js'
 import { flatten } from './failure.js'
-import { type SocketEnd, type SocketTap, tapSocket } from './socket-tap.js'
+import { rememberToken } from './remember-token.js'
+import type { Upgrade } from './socket-tap.js'
 import type { MethodAnswer, MethodRequest, Tap, TapFactory, TapListener, Wiring } from './transport.js'
-import type { OurReason, PacketHeader, WireEvent } from './wire-event.js'
+import type { OurReason } from './wire-event.js'
 
 /** MQTT 3.1.1, table 3.1, in our words. */
 const connackReasons: Readonly<Record<number, string>> = {
@@ -33,10 +35,15 @@ const sdkLimitMarginMs = 5_000
 /** One with a key renews its token on a timer of its own until it is told to stop. */
 type AuthenticationProvider = ConstructorParameters<typeof mqttDevice.Mqtt>[0] & { stop?(): void }
 
-export const tapMqtt: TapFactory = (wiring, listener): Tap => {
+/** Which protocol the packets travel in. */
+export type MqttRoad = Readonly<{ protocol: 'mqtt' | 'mqtt-ws'; upgrade?: Upgrade }>
+
+export const tapMqtt: TapFactory = (wiring, listener) => tapMqttOver({ protocol: 'mqtt' }, wiring, listener)
+
+export function tapMqttOver(road: MqttRoad, wiring: Wiring, listener: TapListener): Tap {
   let fused = false
   let reason: OurReason | null = null
-  let current: Attempt | null = null
+  let current: Connection | null = null
   let instance: mqttDevice.Mqtt | null = null
   let stopTokens = (): void => undefined
 
@@ -46,8 +53,8 @@ export const tapMqtt: TapFactory = (wiring, listener): Tap => {
       // Renewal is the supervisor's: the SDK would reconnect behind its back, and where it is stuck, renew for ever.
       stopTokens()
       if (fused) return deadClient(options)
-      rememberToken(wiring, options)
-      current = startAttempt(wiring, listener, options, () => reason)
+      if (options.password !== undefined) rememberToken(wiring.secrets, options.password.toString())
+      current = connect(road, wiring, listener, options, () => reason)
       return current.client
     },
   }
@@ -69,6 +76,7 @@ export const tapMqtt: TapFactory = (wiring, listener): Tap => {
 
   return {
     Transport: TappedMqtt,
+    renewsItself: false,
     enableMethods: () => instance?.enableMethods(() => undefined),
     answer: (requestId, answer) => publishAnswer(base, requestId, answer),
     leaving: why => {
@@ -82,97 +90,43 @@ export const tapMqtt: TapFactory = (wiring, listener): Tap => {
   }
 }
 
-type Attempt = Readonly<{ client: mqtt.MqttClient; abandon(): void }>
+type Connection = Readonly<{ client: mqtt.MqttClient; abandon(): void }>
 
-/** One CONNECT and, if it is accepted, its session: exactly one end is told. */
-function startAttempt(
+/** What the packets of one attempt mean, and of its session. */
+function connect(
+  { protocol, upgrade }: MqttRoad,
   wiring: Wiring,
   listener: TapListener,
   options: mqtt.IClientOptions,
   ourReason: () => OurReason | null,
-): Attempt {
+): Connection {
   const { clock, timeoutsMs } = wiring
-  const attempt = listener.nextAttempt()
-  const startedMs = clock.now().bootMs
-  let securedMs = startedMs
-  let acceptedMs: number | null = null
-  let heardMs = startedMs
   let firstPublishMs: number | null = null
-  let over = false
-  /** What the packets say of an end that the socket is about to tell. */
-  let known: Partial<SocketEnd> = {}
-  let acceptTimer: NodeJS.Timeout | undefined
-  let pingTimer: NodeJS.Timeout | undefined
   let pingSentMs: number | null = null
+  let forgetPing = (): void => undefined
   const publishes = new Set<number>()
   const subscriptions = new Map<number, readonly string[]>()
 
-  const tell = ({ type, ...rest }: DistributiveOmit<WireEvent, 'monoMs' | 'protocol' | 'attempt'>): void =>
-    // Who and when first, because people read these lines with grep.
-    listener.event({ type, monoMs: clock.now().monoMs, protocol: 'mqtt', attempt, ...rest } as WireEvent)
-  const tellHeader = (type: PacketHeader['type'], header: Header): void =>
-    listener.packet?.({ type, monoMs: clock.now().monoMs, protocol: 'mqtt', attempt, ...header })
-  const round = (ms: number): number => Math.round(ms * 1e3) / 1e3
-
-  const finish = (): boolean => {
-    if (over) return false
-    over = true
-    clearTimeout(acceptTimer)
-    clearTimeout(pingTimer)
-    return true
-  }
-
-  const close = (told: SocketEnd): void => {
-    if (!finish()) return
-    const end = { ...told, ...known }
-    const nowMs = clock.now().bootMs
-    const { read, written } = socket.bytes()
-    tell({
-      type: 'closed',
-      by: end.by,
-      how: end.how,
-      stage: acceptedMs === null ? end.stage : 'session',
-      reason: end.by === 'us' ? whyWe(end) : null,
-      error: end.error,
-      certificate: end.certificate,
-      silentMs: round(nowMs - heardMs),
-      lastedMs: acceptedMs === null ? null : round(nowMs - acceptedMs),
+  const attempt = startAttempt({
+    protocol,
+    ...(upgrade ? { upgrade } : {}),
+    wiring,
+    listener,
+    ourReason,
+    account: () => ({
       pingUnansweredMs: pingSentMs === null ? null : round(clock.now().monoMs - pingSentMs),
       inFlightPublishes: publishes.size,
-      afterPublish: firstPublishMs !== null && nowMs - firstPublishMs < publishEchoMs,
-      bytesRead: read,
-      bytesWritten: written,
-    })
-  }
-  const whyWe = ({ how, error }: SocketEnd): OurReason | null => {
-    if (how === 'timeout') return acceptedMs === null ? 'slow' : 'silence'
-    return error === null ? (ourReason() ?? 'abandoned') : null
-  }
+      afterPublish: firstPublishMs !== null && clock.now().bootMs - firstPublishMs < publishEchoMs,
+    }),
+  })
+  const { tell, tellHeader } = attempt
 
-  tell({ type: 'connecting', host: wiring.host, port: wiring.port, gateway: wiring.gateway })
-  const socket: SocketTap = tapSocket(
-    { ...wiring, timeoutsMs },
-    {
-      resolved: (addresses, ms) => tell({ type: 'resolved', addresses, ms }),
-      tcpConnected: (address, localAddress, ms) => tell({ type: 'tcpConnected', address, localAddress, ms }),
-      tlsSecured: (version, cipher, certificate, ms) => {
-        heardMs = clock.now().bootMs
-        securedMs = heardMs
-        tell({ type: 'tlsSecured', version, cipher, certificate, ms })
-        acceptTimer = setTimeout(() => socket.destroy('timeout'), timeoutsMs.accept)
-      },
-      heard: () => {
-        heardMs = clock.now().bootMs
-      },
-      ended: close,
-    },
-  )
-
-  const client = new mqtt.MqttClient(() => socket.stream, {
+  const { dns, tcp, tls, accept } = timeoutsMs
+  const client = new mqtt.MqttClient(() => attempt.stream, {
     ...options,
     keepalive: wiring.keepaliveSeconds,
     reschedulePings: false,
-    connectTimeout: timeoutsMs.dns + timeoutsMs.tcp + timeoutsMs.tls + timeoutsMs.accept + sdkLimitMarginMs,
+    connectTimeout: dns + tcp + tls + accept + (upgrade ? tcp + accept : 0) + sdkLimitMarginMs,
   })
 
   // Sent while the client was made, into a stream that waits for TLS.
@@ -180,9 +134,9 @@ function startAttempt(
 
   client.on('error', error => {
     // What has a code came from the socket or a CONNACK and has been told; the rest is mqtt.js's parser.
-    if (over || 'code' in error) return
-    known = { by: 'hub', error: { ...flatten(error), code: 'MALFORMED_PACKET' } }
-    socket.destroy('error')
+    if (attempt.isOver || 'code' in error) return
+    attempt.know({ by: 'hub', error: { ...flatten(error), code: 'MALFORMED_PACKET' } })
+    attempt.destroy('error')
   })
 
   client.on('packetsend', packet => {
@@ -202,30 +156,22 @@ function startAttempt(
         return
       case 'pingreq':
         pingSentMs = clock.now().monoMs
-        pingTimer = setTimeout(() => socket.destroy('timeout'), (wiring.keepaliveSeconds * 1e3) / 2)
+        forgetPing = attempt.after((wiring.keepaliveSeconds * 1e3) / 2, () => attempt.destroy('timeout'))
         return tell({ type: 'pingSent' })
       case 'disconnect':
-        known = { by: 'us', how: 'goodbye', error: null }
+        attempt.know({ by: 'us', how: 'goodbye', error: null })
         return
     }
   })
 
   client.on('packetreceive', packet => {
     tellHeader('packetReceived', headerOf(packet))
-    if (over) return
+    if (attempt.isOver) return
     switch (packet.cmd) {
       case 'connack': {
-        clearTimeout(acceptTimer)
         const code = packet.returnCode ?? 0
-        if (code === 0) {
-          acceptedMs = clock.now().bootMs
-          return tell({ type: 'accepted', sessionPresent: packet.sessionPresent, ms: round(acceptedMs - securedMs) })
-        }
-        finish()
-        tell({ type: 'refused', code, reason: connackReasons[code] ?? 'unknown code' })
-        // The SDK hears of the packet after us; its answer must not be taken for another end.
-        setImmediate(() => socket.destroy('error'))
-        return
+        if (code === 0) return attempt.accepted(packet.sessionPresent)
+        return attempt.refused('connack', code, connackReasons[code] ?? 'unknown code')
       }
       case 'puback':
         if (packet.messageId !== undefined) publishes.delete(packet.messageId)
@@ -238,21 +184,21 @@ function startAttempt(
         return tell({ type: 'subscribed', granted, ok: Object.values(granted).every(code => code < subackRefused) })
       }
       case 'pingresp':
-        clearTimeout(pingTimer)
+        forgetPing()
         if (pingSentMs !== null) tell({ type: 'pongReceived', rttMs: round(clock.now().monoMs - pingSentMs) })
         pingSentMs = null
         return
       case 'disconnect':
         // MQTT 3.1.1 gives this packet to clients only.
-        known = { by: 'hub' }
-        socket.destroy('goodbye')
+        attempt.know({ by: 'hub' })
+        attempt.destroy('goodbye')
         return
     }
   })
 
   return {
     client,
-    abandon: () => socket.destroy('goodbye'),
+    abandon: () => attempt.destroy('goodbye'),
   }
 }
 
@@ -265,23 +211,10 @@ function deadClient(options: mqtt.IClientOptions): mqtt.MqttClient {
   return client
 }
 
-/** The token is a secret of its own; debug output of any library may hold it. */
-function rememberToken({ secrets }: Wiring, { password }: mqtt.IClientOptions): void {
-  if (password === undefined) return
-  const token = password.toString()
-  secrets.add('shared-access-signature', token)
-  const signature = /(?:^|[ &])sig=([^&]+)/.exec(token)?.[1]
-  if (!signature) return
-  secrets.add('signature', signature)
-  secrets.add('signature', decodeURIComponent(signature))
-}
-
 /** A topic may carry the properties of a message, and they are as long as an application likes. */
 const topicMax = 256
 
 const shortTopic = (topic: string): string => (topic.length > topicMax ? `${topic.slice(0, topicMax)}...` : topic)
-
-type Header = Omit<PacketHeader, 'type' | 'monoMs' | 'protocol' | 'attempt'>
 
 /** Chosen field by field: what is not named here, such as the password of a CONNECT, is not told. */
 function headerOf(packet: mqtt.Packet): Header {
@@ -321,5 +254,3 @@ function publishAnswer(base: mqttBase.MqttBase, requestId: string, { status, pay
     )
   })
 }
-
-type DistributiveOmit<T, K extends keyof T> = T extends unknown ? Omit<T, K> : never

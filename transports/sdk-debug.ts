@@ -11,8 +11,9 @@ import debug from 'debug'
 export type SdkListener = (namespace: string, text: string) => void
 
 /**
- * The state machines of the Azure packages and mqtt.js's client. Not `mqtt-packet`: 300 lines for one CONNECT, with the token
- * byte by byte, and the packets' headers say the same.
+ * The state machines of the Azure packages, also those of AMQP, and mqtt.js's client. Not `mqtt-packet`: 300 lines for one
+ * CONNECT, with the token byte by byte, and the packets' headers say the same. Nor rhea, which has a `debug` of its own
+ * version: it says frame by frame what the headers say, tokens and all.
  */
 const namespaces = /^(?:azure-iot|mqttjs)/
 

@@ -1,10 +1,11 @@
 /** What every protocol's tap takes and gives: the supervisor knows no more of a protocol than this. */
 import type { Clock } from './clock.js'
 import type { SdkTransport } from './credentials.js'
+import type { HttpProxy } from './proxy.js'
 import type { Secrets } from './secrets.js'
 import type { Lookup } from './socket-tap.js'
 import type { Trust } from './trust.js'
-import type { OurReason, PacketHeader, WireEvent } from './wire-event.js'
+import type { ConnectingCredential, OurReason, PacketHeader, Protocol, WireEvent } from './wire-event.js'
 
 export type StepTimeoutsMs = Readonly<{ dns: number; tcp: number; tls: number; accept: number }>
 
@@ -13,6 +14,9 @@ export type Wiring = Readonly<{
   host: string
   port: number
   gateway: boolean
+  /** Told with each attempt. */
+  credential?: ConnectingCredential
+  /** With the client certificate, where the hub knows us by one. */
   trust: Trust
   clock: Clock
   secrets: Secrets
@@ -20,6 +24,8 @@ export type Wiring = Readonly<{
   keepaliveSeconds: number
   /** Default: the system's. */
   lookup?: Lookup
+  /** For what can use one: WebSocket. */
+  proxy?: HttpProxy | null
 }>
 
 /** A direct method as it came off the wire: the payload is not parsed, because it may not be JSON. */
@@ -30,6 +36,8 @@ export type MethodAnswer = Readonly<{ status: number; payload?: unknown }>
 export interface Tap {
   /** For the SDK's client; it makes exactly one of it. */
   readonly Transport: SdkTransport
+  /** Whether the token is renewed inside the session: `renewalStarted` and `renewalDone` are then told by the tap. */
+  readonly renewsItself: boolean
   /** Subscribes to direct methods; `subscribed` says what came of it. Never rejects. */
   enableMethods(): void
   /** Resolves once the answer was handed to the socket, rejects when there is none any more. */
@@ -50,3 +58,19 @@ export type TapListener = Readonly<{
 }>
 
 export type TapFactory = (wiring: Wiring, listener: TapListener) => Tap
+
+/** Decides with which protocol the next client speaks. */
+export interface Chooser {
+  /** `changed` says from which one and why, where it is another one than before. */
+  next(): Promise<
+    Readonly<{ protocol: Protocol; tap: TapFactory; changed: Readonly<{ from: Protocol; why: string }> | null }>
+  >
+  /** Told of every event: it is the wire that says what the network lets through. */
+  saw(event: WireEvent): void
+  /**
+   * @param wiringOf where each protocol would be spoken, for looking whether a better one is open
+   * @param leave called at most once, while a session is up and a better way has opened: the session may end when it suits
+   * @returns what ends the listening
+   */
+  whenBetter(wiringOf: (protocol: Protocol) => Wiring, leave: () => void): () => void
+}

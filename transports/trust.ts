@@ -2,6 +2,8 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import tls from 'node:tls'
+import type { Identity } from './identity.js'
+import { isoTime } from './iso-time.js'
 import { knownRootsPem } from './known-roots.js'
 import type { ServerCertificate } from './wire-event.js'
 
@@ -10,6 +12,8 @@ export type Trust = Readonly<{
   ca: readonly string[]
   /** The same for TLS sockets. Made once: reading 150 roots takes as long as a handshake. */
   context: tls.SecureContext
+  /** For the TLS to a proxy, which is shown no client certificate: it is not the one who knows us by it. */
+  proxyContext: tls.SecureContext
   /** For the verdict only: does a chain lead to a root that IoT Hub is known to use? */
   knownRoots: readonly X509Certificate[]
 }>
@@ -26,8 +30,35 @@ export function createTrust(caPem: string | null, knownPem: string | null): Trus
   const extra = process.env.NODE_EXTRA_CA_CERTS
   const ca = [...tls.rootCertificates, ...(extra ? readOptional(extra) : []), ...(caPem === null ? [] : split(caPem))]
   const context = tls.createSecureContext({ ca, minVersion: 'TLSv1.2' })
-  return { ca, context, knownRoots: split(knownPem ?? knownRootsPem).map(pem => new X509Certificate(pem)) }
+  return {
+    ca,
+    context,
+    proxyContext: context,
+    knownRoots: split(knownPem ?? knownRootsPem).map(pem => new X509Certificate(pem)),
+  }
 }
+
+/**
+ * The same trust for an identity: it shows its certificate to whoever asks for one, and trusts what its gateway told it to.
+ *
+ * @throws Error when the bundle holds no certificate
+ */
+export function trustOf(trust: Trust, { clientCertificate, trustBundle }: Shown): Trust {
+  if (clientCertificate === null && trustBundle === null) return trust
+  const content = JSON.stringify([clientCertificate, trustBundle])
+  const known = lastMade.get(trust)
+  if (known?.content === content) return known.made
+  const ca = [...trust.ca, ...(trustBundle === null ? [] : split(trustBundle))]
+  const context = tls.createSecureContext({ ca, minVersion: 'TLSv1.2', ...clientCertificate })
+  const made = { ...trust, ca, context }
+  lastMade.set(trust, { content, made })
+  return made
+}
+
+type Shown = Pick<Identity, 'clientCertificate' | 'trustBundle'>
+
+/** Most incarnations are of the identity before, and making a context reads all roots again. */
+const lastMade = new WeakMap<Trust, Readonly<{ content: string; made: Trust }>>()
 
 /** What a server showed, as plain data; the question about the root is asked only where the chain failed. */
 export function describeCertificate(
@@ -38,8 +69,8 @@ export function describeCertificate(
   return {
     subject: oneLine(shown.subject),
     issuer: oneLine(shown.issuer),
-    validFrom: new Date(shown.validFrom).toISOString(),
-    validTo: new Date(shown.validTo).toISOString(),
+    validFrom: isoTime(Date.parse(shown.validFrom)),
+    validTo: isoTime(Date.parse(shown.validTo)),
     altNames: (shown.subjectAltName ?? '').slice(0, 500),
     fingerprint256: shown.fingerprint256,
     knownRoot: knownRoots === null ? null : leadsTo(knownRoots, sentChain(peer)),
@@ -88,3 +119,6 @@ function readOptional(file: string): string[] {
     throw error
   }
 }
+
+/** The roots IoT Hub is known to chain to, for a process that has no Trust of its own. */
+export const shippedRoots = (): X509Certificate[] => split(knownRootsPem).map(pem => new X509Certificate(pem))

@@ -34,11 +34,23 @@ export type ServerCertificate = Readonly<{
   knownRoot: boolean | null
 }>
 
+/** Ours: what we send goes through a sender. */
+export type LinkRole = 'sender' | 'receiver'
+
 export type ClosedBy = 'us' | 'application' | 'hub' | 'network' | 'unknown'
 export type ClosedHow = 'fin' | 'rst' | 'timeout' | 'error' | 'goodbye'
 
 /** Why we ourselves ended something; `null` where the other side or the network did. */
 export type OurReason = 'shutdown' | 'renewal' | 'methods' | 'silence' | 'slow' | 'abandoned'
+
+/** Who said no: a proxy to CONNECT, a web server to the upgrade, the hub's broker in a CONNACK, or the hub to a put-token. */
+export type RefusingStep = 'proxy' | 'upgrade' | 'connack' | 'cbs'
+
+/** With what the other side is convinced of who we are, and until when that is good. */
+export type CredentialKind = 'key' | 'x509' | 'sas' | 'edge'
+
+/** `expiresAt` is RFC 3339, of the certificate or of a token that somebody else renews. */
+export type ConnectingCredential = Readonly<{ kind: CredentialKind; expiresAt: string | null }>
 
 /** What every event carries. `monoMs` is CLOCK_MONOTONIC; wall time is added when it is written down. */
 type At = Readonly<{
@@ -54,7 +66,13 @@ type At = Readonly<{
  */
 export type WireEvent = At &
   (
-    | Readonly<{ type: 'connecting'; host: string; port: number; gateway: boolean }>
+    | Readonly<{
+        type: 'connecting'
+        host: string
+        port: number
+        gateway: boolean
+        credential?: ConnectingCredential
+      }>
     | Readonly<{ type: 'resolved'; addresses: readonly string[]; ms: number }>
     | Readonly<{ type: 'tcpConnected'; address: string; localAddress: string; ms: number }>
     | Readonly<{ type: 'proxyConnected'; proxy: string; ms: number }>
@@ -62,23 +80,54 @@ export type WireEvent = At &
     | Readonly<{ type: 'upgraded'; status: number; ms: number }>
     | Readonly<{ type: 'authorized'; status: number; description: string; ms: number }>
     | Readonly<{ type: 'accepted'; sessionPresent: boolean | null; ms: number }>
-    | Readonly<{ type: 'refused'; code: number; reason: string }>
-    | Readonly<{ type: 'attached'; link: string }>
+    /** `code` is a CONNACK's, a put-token's or an HTTP status; `headers` are the few of an HTTP answer that say who answered. */
+    | Readonly<{
+        type: 'refused'
+        step: RefusingStep
+        code: number
+        reason: string
+        headers?: Readonly<Record<string, string>>
+      }>
+    /** `link` is its address without the device's part: `$cbs`, `methods`, `events`, `messages`, `twin`. */
+    | Readonly<{ type: 'attached'; link: string; role: LinkRole }>
     | Readonly<{ type: 'subscribed'; granted: Readonly<Record<string, number>>; ok: boolean }>
-    | Readonly<{ type: 'detached'; link: string; condition: string | null; description: string | null }>
+    | Readonly<{
+        type: 'detached'
+        link: string
+        role: LinkRole
+        condition: string | null
+        description: string | null
+      }>
+    /** The hub took no message of ours: throttled, over quota, too large. */
+    | Readonly<{ type: 'rejected'; link: string; condition: string | null; description: string | null }>
     | Readonly<{ type: 'pingSent' }>
     | Readonly<{ type: 'pongReceived'; rttMs: number }>
     | Readonly<{ type: 'bytes'; read: number; written: number }>
     | Readonly<{ type: 'retryScheduled'; delayMs: number; failures: number; policy: RetryPolicyName }>
-    | Readonly<{ type: 'renewalStarted'; id: string; why: 'sas' }>
+    /** The protocol of the attempts that follow is another one; never for a credential that was refused. */
+    | Readonly<{ type: 'protocolChosen'; from: Protocol; why: string }>
+    | Readonly<{ type: 'provisioningStarted'; id: string; scopeId: string; registrationId: string }>
+    /** `hub` is the one assigned. `reassigned`: it, or the device's id there, is another than before. */
+    | Readonly<{
+        type: 'provisioningDone'
+        id: string
+        ok: boolean
+        hub: string | null
+        reassigned: boolean
+        error: Failure | null
+        /** What kept us from the service on the way that was tried first, where another led to it. */
+        unreached?: Failure
+      }>
+    /** `sas`: a new token; `x509`: a new certificate. */
+    | Readonly<{ type: 'renewalStarted'; id: string; why: 'sas' | 'x509' }>
     | Readonly<{ type: 'renewalDone'; id: string; ok: boolean }>
-    /** What the SDK told its application, kept beside the wire's evidence and never believed over it. */
-    | Readonly<{ type: 'sdkError'; during: 'open' | 'session' | 'methods'; error: Failure }>
+    /** What the SDK told its application (during `identify`: who we are could not be found out), kept beside the wire's evidence and never believed over it. */
+    | Readonly<{ type: 'sdkError'; during: 'identify' | 'open' | 'session' | 'methods'; error: Failure }>
     | Closed
   )
 
-/** Why the next attempt waits as it does. */
-export type RetryPolicyName = 'network' | 'refused' | 'takeOver'
+/** Why the next attempt waits as it does. `application`: by the policy of an application's own SDK, as it was seen to wait. */
+export type RetryPolicyName = 'network' | 'refused' | 'takeOver' | 'application'
 
 export type Closed = Readonly<{
   type: 'closed'
@@ -114,7 +163,7 @@ export type WireListener = (event: WireEvent) => void
 export type PacketHeader = At &
   Readonly<{
     type: 'packetSent' | 'packetReceived'
-    /** As the protocol calls it: `publish`, `pingreq`. */
+    /** As the protocol calls it: `publish`, `pingreq`; an AMQP frame by its performative, and `heartbeat` without one. */
     packet: string
     messageId?: number
     qos?: number
@@ -129,4 +178,9 @@ export type PacketHeader = At &
     sessionPresent?: boolean
     keepalive?: number
     clean?: boolean
+    /** Of an AMQP frame: its channel, the handle of its link, that link's name as in `attached`, its size. */
+    channel?: number
+    handle?: number
+    link?: string
+    bytes?: number
   }>

@@ -3,6 +3,7 @@
 import 'reflect-metadata'
 import { randomBytes, webcrypto } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
+import { type ClientAuthority, makeClientAuthority } from './client-certificates.js'
 
 export type CertificateKind =
   | 'good'
@@ -23,6 +24,8 @@ export type Authority = Readonly<{
   /** PEM of the root that clients are to trust. */
   ca: string
   issue(kind: CertificateKind): Promise<KeyPair>
+  /** Of devices that sign in by certificate. */
+  clients: ClientAuthority
 }>
 
 /** Elliptic keys because they are made in a millisecond. */
@@ -36,6 +39,7 @@ export async function makeAuthority(hostName: string): Promise<Authority> {
 
   return {
     ca: root.certificate.toString('pem'),
+    clients: await makeClientAuthority(),
     async issue(kind) {
       switch (kind) {
         case 'good':
@@ -49,14 +53,34 @@ export async function makeAuthority(hostName: string): Promise<Authority> {
         case 'wrongName':
           return issueLeaf(root, 'other.example', ['other.example'], [-1, 365])
         case 'unknownCa': {
-          const inspector = await makeRoot('CN=Example Corp TLS Inspection, O=Example Corp')
-          const { cert, key } = await issueLeaf(inspector, hostName, names, [-1, 365])
-          return { cert: `${cert}\n${inspector.certificate.toString('pem')}`, key }
+          const inspector = await makeRoot(inspectorName)
+          return withRoot(await issueLeaf(inspector, hostName, names, [-1, 365]), inspector)
         }
       }
     },
   }
 }
+
+const inspectorName = 'CN=Example Corp TLS Inspection, O=Example Corp'
+
+/** Whoever inspects TLS has an authority of its own, and makes a certificate for any name that it is asked for. */
+export type Inspector = Readonly<{
+  ca: string
+  issueFor(hostName: string): Promise<KeyPair>
+}>
+
+export async function makeInspector(): Promise<Inspector> {
+  const root = await makeRoot(inspectorName)
+  return {
+    ca: root.certificate.toString('pem'),
+    issueFor: async hostName => withRoot(await issueLeaf(root, hostName, [hostName], [-1, 365]), root),
+  }
+}
+
+const withRoot = ({ cert, key }: KeyPair, root: Root): KeyPair => ({
+  cert: `${cert}\n${root.certificate.toString('pem')}`,
+  key,
+})
 
 type Root = Readonly<{ certificate: x509.X509Certificate; keys: webcrypto.CryptoKeyPair }>
 

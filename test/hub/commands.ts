@@ -3,6 +3,7 @@
 import { faultUsages, parseFault } from './fault-words.js'
 import type { BlobFault, Hub, Identity } from './hub.js'
 import { HubError } from './hub-error.js'
+import { type ProxyCommands, proxyFaultHelp, proxyHelp } from './proxy-commands.js'
 
 export const help = `Commands:
   devices                           the devices and their connection strings
@@ -18,18 +19,27 @@ export const help = `Commands:
   blob stall|refuse|slow|heal       a fault of the blob store
   uploads                           the file uploads so far
   log [N]                           the newest N events (20)
+${proxyHelp}
   help
 Faults:
 ${faultUsages()
   .map(line => `  ${line}`)
-  .join('\n')}`
+  .join('\n')}
+Faults of the proxy:
+${proxyFaultHelp}`
+
+export type Workbench = Readonly<{
+  hub: Hub
+  /** What was registered so far; `add` and `delete` change it. */
+  devices: Map<string, readonly string[]>
+  proxy: ProxyCommands
+}>
 
 /**
- * @param devices what was registered so far; `add` and `delete` change it
  * @returns what there is to show: text as it is, anything else as JSON
  * @throws Error whose message is for the person who typed
  */
-export async function runCommand(hub: Hub, devices: Map<string, readonly string[]>, line: string): Promise<unknown> {
+export async function runCommand({ hub, devices, proxy }: Workbench, line: string): Promise<unknown> {
   const [command = '', ...words] = line.trim().split(/\s+/)
   const [first = '', second = ''] = words
   switch (command) {
@@ -93,6 +103,8 @@ export async function runCommand(hub: Hub, devices: Map<string, readonly string[
       await hub.blobFault(fault)
       return { blob: fault }
     }
+    case 'proxy':
+      return proxy.run(words)
     case 'uploads':
       return hub.uploads
     case 'log':

@@ -14,6 +14,13 @@ export function parseUserName(text: string): UserName | null {
 
 export const methodsFilter = '$iothub/methods/POST/#'
 
+export const methodTopic = (methodName: string, requestId: string): string =>
+  `$iothub/methods/POST/${methodName}/?$rid=${requestId}`
+
+/** @returns the request's id when the topic is one of a method request */
+export const methodRequestId = (topic: string): string | undefined =>
+  /^\$iothub\/methods\/POST\/.*\/\?\$rid=(.*)$/.exec(topic)?.[1]
+
 /** Where a client may publish. `clientId` is `device` or `device/module`. */
 export type Publication =
   | { to: 'events' }

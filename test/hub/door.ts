@@ -1,4 +1,4 @@
-/** A device's own way to the hub: a TCP port before the MQTT listener, and the faults that are set for the device. */
+/** A device's own way to the hub: a TCP port before the TLS listeners, and the faults that are set for the device. */
 
 import { connect } from 'node:net'
 import type { Tell } from './events.js'
@@ -26,8 +26,10 @@ export type DoorOptions = Readonly<{
   tell: Tell
   /** Numbers the connections of the whole hub. */
   number(): number
-  /** Makes the sessions of this device misbehave now. */
-  misbehave(kind: 'malformed' | 'serverDisconnect'): void
+  /** A fault has been set, and may strike what is open at once. */
+  misbehave(fault: Fault): void
+  /** The faults are gone. */
+  healed(): void
 }>
 
 export class DeviceDoor implements Door {
@@ -85,7 +87,7 @@ export class DeviceDoor implements Door {
       await this.#proxy.listen(this.#listening())
       this.#adjustLink()
       tell({ type: 'fault', deviceId, fault })
-      if (fault.kind === 'malformed' || fault.kind === 'serverDisconnect') misbehave(fault.kind)
+      misbehave(fault)
     })
   }
 
@@ -95,6 +97,7 @@ export class DeviceDoor implements Door {
       await this.#proxy.listen('open')
       this.#proxy.release()
       this.#adjustLink()
+      this.options.healed()
       this.options.tell({ type: 'healed', deviceId: this.options.deviceId })
     })
   }

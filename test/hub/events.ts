@@ -1,5 +1,6 @@
 /** What really happened at the hub, in order: the truth that a test or a demo holds a diagnosis against. */
 
+import type { LinkName, LinkRole } from './amqp-dialect.js'
 import type { CertificateKind } from './certificates.js'
 import type { BlobFault, Fault } from './faults.js'
 
@@ -8,15 +9,15 @@ export type Identity = Readonly<{ deviceId: string; moduleId?: string | undefine
 
 /** Why a session that had been accepted is over, as the hub knows it. */
 export type SessionEnd =
-  /** The device said DISCONNECT. */
+  /** The device said DISCONNECT, or close. */
   | 'disconnect'
   /** A newer client connected with the same id. */
   | 'takeOver'
   /** The token's `se` has passed. */
   | 'tokenExpired'
-  /** One and a half keepalives without a packet. */
+  /** One and a half keepalives without a packet, or the idle time-out that the hub announced without a frame. */
   | 'keepalive'
-  /** A packet or a topic that IoT Hub does not allow. */
+  /** A packet, a frame or a topic that IoT Hub does not allow. */
   | 'forbidden'
   /** The identity was disabled or deleted. */
   | 'identity'
@@ -60,6 +61,34 @@ export type ClientHappening = Readonly<
   | { type: 'sessionEnded'; why: SessionEnd }
 >
 
+/** Why an end was put to something; both `null` where none was given. */
+type Reason = Readonly<{ condition: string | null; description: string | null }>
+
+/** Who did it. What a fault swallowed has been done by nobody. */
+type By = Readonly<{ by: 'device' | 'hub' }>
+
+/** A frame of AMQP on its way. `role` is the device's: what it sends goes through a sender. */
+export type AmqpHappening =
+  | (By & Readonly<{ type: 'open'; idleTimeOutMs: number | null }>)
+  /**
+   * A put-token has been answered, with nothing where `status` is null. `renewal`: the connection had signed in before.
+   * `why` says what a real hub would keep to itself.
+   */
+  | Readonly<{
+      type: 'putToken'
+      status: number | null
+      description: string | null
+      renewal: boolean
+      why: string | null
+    }>
+  | (By & Readonly<{ type: 'attach'; link: LinkName | null; role: LinkRole }>)
+  | (By & Reason & Readonly<{ type: 'detach'; link: LinkName | null; role: LinkRole }>)
+  | (By & Readonly<{ type: 'transfer'; link: LinkName | null; bytes: number }>)
+  /** The hub took no message of this link. */
+  | (Reason & Readonly<{ type: 'rejected'; link: LinkName }>)
+  | (By & Reason & Readonly<{ type: 'end' | 'close' }>)
+  | (By & Readonly<{ type: 'heartbeat' }>)
+
 type Happening =
   | (Connection & Readonly<{ type: 'tcpOpened' }>)
   /** Both ends are gone. `first` is who ended it: the device, the hub behind the door, or the door itself. */
@@ -67,7 +96,12 @@ type Happening =
   | (Connection & Readonly<{ type: 'tlsSecured'; certificate: CertificateKind }>)
   /** `code` is OpenSSL's: `ERR_SSL_TLSV1_ALERT_UNKNOWN_CA` when the client did not trust the certificate. */
   | (Connection & Readonly<{ type: 'tlsFailed'; certificate: CertificateKind; code: string }>)
+  /** `status` is null when a fault left the request for a WebSocket unanswered. */
+  | (Connection & Readonly<{ type: 'upgrade'; path: string; subprotocol: string | null; status: number | null }>)
+  /** `code` is the first close frame's, whoever sent it; 1005 when it had none, 1006 when there was no such frame. */
+  | (Connection & Readonly<{ type: 'websocketClosed'; by: 'device' | 'hub'; code: number }>)
   | (Client & ClientHappening)
+  | (Client & AmqpHappening)
   | Readonly<
       | { type: 'fault'; deviceId: string; fault: Fault }
       | { type: 'healed'; deviceId: string }
@@ -84,6 +118,13 @@ type Happening =
         }
       /** `code` is the six-digit one of a refusal; `status` is null when a fault left the request unanswered. */
       | { type: 'http'; method: string; path: string; status: number | null; code: number | null }
+      /** The provisioning service was asked: CONNACK's code or the answer's status, `null` where a fault left it unanswered. */
+      | {
+          type: 'dps'
+          registrationId: string
+          operation: 'connect' | 'register' | 'query'
+          status: number | null
+        }
       | { type: 'uploadStarted'; deviceId: string; correlationId: string; blobName: string }
       | {
           type: 'uploadDone'
@@ -96,21 +137,23 @@ type Happening =
     >
 
 /** `n` numbers the events from 0, `monoMs` is CLOCK_MONOTONIC (the same for all processes), `at` wall time. */
-export type HubEvent = Readonly<{ n: number; monoMs: number; at: string }> & Happening
+export type HubEvent = Numbered & Happening
 
 export type Tell = (happening: Happening) => void
 
+type Numbered = Readonly<{ n: number; monoMs: number; at: string }>
+
 /** The newest events, and whoever waits for one. */
-export class EventLog {
-  readonly events: HubEvent[] = []
-  readonly #waiting = new Set<(event: HubEvent) => void>()
+export class EventLog<H extends object = Happening> {
+  readonly events: (Numbered & H)[] = []
+  readonly #waiting = new Set<(event: Numbered & H) => void>()
   #next = 0
 
   /** @param limit how many events are kept; the oldest go first */
   constructor(private readonly limit = 100_000) {}
 
-  readonly tell: Tell = happening => {
-    const event: HubEvent = {
+  readonly tell = (happening: H): void => {
+    const event: Numbered & H = {
       n: this.#next++,
       monoMs: Number(process.hrtime.bigint()) / 1e6,
       at: new Date().toISOString(),
@@ -123,13 +166,13 @@ export class EventLog {
 
   /** @throws Error after `timeoutMs`, with the newest events in its message */
   waitFor(
-    match: (event: HubEvent) => boolean,
+    match: (event: Numbered & H) => boolean,
     { from = this.#next, timeoutMs = 30_000 }: { from?: number; timeoutMs?: number } = {},
-  ): Promise<HubEvent> {
+  ): Promise<Numbered & H> {
     const past = this.events.find(event => event.n >= from && match(event))
     if (past) return Promise.resolve(past)
     return new Promise((resolve, reject) => {
-      const listener = (event: HubEvent) => {
+      const listener = (event: Numbered & H) => {
         if (!match(event)) return
         clearTimeout(timer)
         this.#waiting.delete(listener)

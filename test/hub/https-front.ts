@@ -4,8 +4,10 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { BlobStore } from './blob-store.js'
 import type { KeyPair } from './certificates.js'
+import { faultOfCertificate, shownBy } from './client-certificates.js'
 import type { Identity, Tell } from './events.js'
 import type { Faults, HttpOperation } from './faults.js'
 import { HubError } from './hub-error.js'
@@ -45,9 +47,10 @@ export class HttpsFront {
   constructor(private readonly options: HttpsFrontOptions) {}
 
   /** @returns the port */
-  async listen({ cert, key }: KeyPair): Promise<number> {
-    const server = createServer({ cert, key, minVersion: 'TLSv1.2' })
-    server.on('request', (request, response) => void this.#serve(request, response))
+  async listen({ cert, key }: KeyPair, clientCa: string): Promise<number> {
+    const asking = { requestCert: true, rejectUnauthorized: false, ca: clientCa }
+    const server = createServer({ cert, key, ...asking, minVersion: 'TLSv1.2' })
+    server.on('request', (request, response) => void this.serve(request, response))
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     this.#server = server
@@ -59,7 +62,8 @@ export class HttpsFront {
     this.#server?.closeAllConnections()
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** Also of a request that came by another way than this port. Never rejects. */
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'https://hub')
     const { method = 'GET' } = request
     const told = { type: 'http', method, path: url.pathname } as const
@@ -174,7 +178,13 @@ export class HttpsFront {
   #authorizeDevice(request: IncomingMessage, identity: Identity): void {
     const token = parseSas(request.headers.authorization ?? '')
     const registered = this.options.identities.find(clientIdOf(identity))
-    if (!token || !registered?.enabled) throw unauthorized()
+    if (!registered?.enabled) throw unauthorized()
+    if (registered.x509) {
+      const fault = faultOfCertificate(shownBy(request.socket as TLSSocket), registered.x509, registered.deviceId)
+      if (fault === null) return
+      throw unauthorized()
+    }
+    if (!token) throw unauthorized()
     if (!sameResource(token.resource, resourceOf(this.options.hostName, registered))) throw unauthorized()
     if (faultOfSas(token, registered.key)) throw unauthorized()
   }

@@ -4,17 +4,25 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { AmqpFront } from './amqp-front.js'
 import { BlobStore } from './blob-store.js'
-import { makeAuthority } from './certificates.js'
+import { type KeyPair, makeAuthority } from './certificates.js'
+import type { CertificateRule } from './client-certificates.js'
 import { DeviceDoor, type Door } from './door.js'
+import { type Dps, type DpsAssignment, startDps } from './dps.js'
 import { EventLog, type HubEvent, type Identity } from './events.js'
 import { type BlobFault, Faults } from './faults.js'
 import { HttpsFront, parsePayload } from './https-front.js'
-import { Identities, makeKey } from './identities.js'
+import { Identities, makeKey, type Registered, type Secret } from './identities.js'
+import { Listeners } from './listeners.js'
+import { Methods } from './methods.js'
 import { MqttFront } from './mqtt-front.js'
+import { Protocols } from './protocols.js'
 import { signSas } from './sas.js'
+import { Sessions } from './sessions.js'
 import { resourceOf } from './sign-in.js'
 import { type Upload, Uploads } from './uploads.js'
+import { WebSocketFront, type WebSocketFrontOptions } from './websocket-front.js'
 
 export type { Door } from './door.js'
 export type { HubEvent, Identity, SessionEnd } from './events.js'
@@ -27,6 +35,8 @@ export type HubOptions = Readonly<{
   dir?: string
   /** What clients call the hub; certificates, user names and signatures carry it. Everything listens on 127.0.0.1. */
   hostName?: string
+  /** After how long without a frame an AMQP connection is closed, as the hub announces it. Like IoT Hub's 240 s. */
+  amqpIdleTimeOutMs?: number
 }>
 
 export interface Hub extends AsyncDisposable {
@@ -37,19 +47,33 @@ export interface Hub extends AsyncDisposable {
   readonly ports: Readonly<{ https: number; blob: number }>
   readonly serviceConnectionString: string
 
-  /** Registers a device and its modules, and opens the device's door; one that was deleted gets its old door. */
-  addDevice(deviceId: string, options?: { moduleIds?: readonly string[] }): Promise<Door>
+  /**
+   * Registers a device and its modules, and opens the device's door; one that was deleted gets its old door. By default
+   * each has a key of its own; with `x509` they sign in by certificate, with `key` all by that one.
+   */
+  addDevice(deviceId: string, options?: { moduleIds?: readonly string[] } & Secret): Promise<Door>
+  /** By the authority that `x509: 'ca'` means. `days`: when it begins and ends, from now. */
+  issueClientCertificate(commonName: string, days?: readonly [from: number, to: number]): Promise<KeyPair>
+  /** Who signs in by certificate is from now on known by these thumbprints, or by the authority. */
+  setCertificateRule(identity: Identity, rule: CertificateRule): void
   door(deviceId: string): Door
   /**
    * `HostName=<hostName>:<door port>;DeviceId=...;[ModuleId=...;]SharedAccessKey=...`, for which `hostName` has to
-   * resolve; with `gateway` `HostName=<hostName>;GatewayHostName=localhost:<door port>;...`, for which it need not.
+   * resolve; with `gateway` `HostName=<hostName>;GatewayHostName=localhost:<door port>;...`, for which it need not;
+   * with `port: false` without the door's port, for WebSockets, whose port the stock SDK adds itself.
    */
-  connectionString(deviceId: string, moduleId?: string, options?: { gateway?: boolean }): string
+  connectionString(deviceId: string, moduleId?: string, options?: { gateway?: boolean; port?: boolean }): string
+  /** A provisioning service beside the hub, with the same authority; the hub closes it. */
+  startDps(): Promise<Dps>
+  /** Where the service is to send a device. */
+  assignment(deviceId: string): DpsAssignment
   /**
    * Takes every request to the hub's HTTPS port, whatever host and port it is meant for, and trusts the authority. For
    * the stock SDKs, which know no other port than 443. Destroy it when done.
    */
   agent(): Agent
+  /** The same to a device's door, where WebSockets are beside HTTPS. */
+  doorAgent(deviceId: string): Agent
   /** A token of the identity's own key, or of another one. `expiresInSeconds` may be negative; 3600 by default. */
   sasToken(identity: Identity, options?: { expiresInSeconds?: number; key?: string }): string
 
@@ -102,7 +126,11 @@ export interface Hub extends AsyncDisposable {
 
 const policyName = 'iothubowner'
 
-export async function startHub({ dir: givenDir, hostName = 'localhost' }: HubOptions = {}): Promise<Hub> {
+export async function startHub({
+  dir: givenDir,
+  hostName = 'localhost',
+  amqpIdleTimeOutMs = 240_000,
+}: HubOptions = {}): Promise<Hub> {
   const dir = givenDir ?? (await mkdtemp(join(tmpdir(), 'local-iot-hub-')))
   await mkdir(dir, { recursive: true })
   const authority = await makeAuthority(hostName)
@@ -113,45 +141,70 @@ export async function startHub({ dir: givenDir, hostName = 'localhost' }: HubOpt
   const { tell } = log
   const identities = new Identities()
   const doors = new Map<string, DeviceDoor>()
+  const services: Dps[] = []
   const faultsOf = (deviceId: string): Faults => doors.get(deviceId)?.faults ?? new Faults()
   const policyKey = makeKey()
   let connections = 0
 
-  const mqtt = new MqttFront({ hostName, authority, identities, faultsOf, tell })
-  await mqtt.listeners.open('good')
+  const sessions = new Sessions()
+  const methods = new Methods(sessions, tell)
+  const common = { hostName, identities, sessions, methods, faultsOf, tell }
+  const mqtt = new MqttFront(common)
+  const amqp = new AmqpFront({ ...common, idleTimeOutMs: amqpIdleTimeOutMs })
+  const fronts: Pick<WebSocketFrontOptions, 'mqtt' | 'amqp'> = {
+    mqtt: (stream, origin) => mqtt.accept(stream, origin),
+    amqp: (stream, origin) => amqp.accept(stream, origin),
+  }
+  const websockets = new WebSocketFront({
+    ...fronts,
+    serve: (request, response) => void https.serve(request, response),
+    faultsOf,
+    tell,
+  })
+  const protocols = new Protocols({ ...fronts, http: (tls, origin) => websockets.accept(tls, origin) })
+  const listeners = new Listeners(authority, tell, (tls, origin) => protocols.take(tls, origin))
+  await listeners.open('good')
   const blobs = new BlobStore(join(dir, 'azurite'), authority, tell)
   await blobs.open()
   const uploads = new Uploads(tell)
+  const identityOf = ({ deviceId, moduleId }: { deviceId: string; moduleId: string | null }): Identity => ({
+    deviceId,
+    moduleId: moduleId ?? undefined,
+  })
+  const patchDesired = async (registered: Registered, patch: object): Promise<void> => {
+    const told = registered.twin.patchDesired(patch)
+    await sessions.get(identityOf(registered))?.desiredChanged(told)
+  }
   const https = new HttpsFront({
     hostName,
     identities,
     policies: new Map([[policyName, policyKey]]),
     faultsOf,
-    methods: mqtt.methods,
+    methods,
     uploads,
     blobs,
-    patchDesired: (registered, patch) => mqtt.patchDesired(registered, patch),
-    isConnected: registered => mqtt.isConnected(registered),
+    patchDesired,
+    isConnected: registered => sessions.get(identityOf(registered)) !== undefined,
     tell,
   })
-  const httpsPort = await https.listen(await authority.issue('good'))
+  const httpsPort = await https.listen(await authority.issue('good'), authority.clients.ca)
 
   const door = (deviceId: string): DeviceDoor => {
     const found = doors.get(deviceId)
     if (!found) throw new Error(`${deviceId} is not registered`)
     return found
   }
-  const identityOf = ({ deviceId, moduleId }: { deviceId: string; moduleId: string | null }): Identity => ({
-    deviceId,
-    moduleId: moduleId ?? undefined,
-  })
   const family = (deviceId: string): Identity[] => identities.family({ deviceId }).map(identityOf)
 
   let closing: Promise<void> | null = null
   const close = async (): Promise<void> => {
-    await Promise.all([...doors.values()].map(open => open.close()))
+    await Promise.all([...doors.values(), ...services].map(open => open.close()))
     https.close()
+    protocols.close()
+    websockets.close()
+    amqp.close()
     await mqtt.close()
+    listeners.close()
     await blobs.close()
     if (givenDir === undefined) await rm(dir, { recursive: true, force: true })
   }
@@ -163,35 +216,50 @@ export async function startHub({ dir: givenDir, hostName = 'localhost' }: HubOpt
     ports: { https: httpsPort, blob: blobs.port },
     serviceConnectionString: `HostName=${hostName};SharedAccessKeyName=${policyName};SharedAccessKey=${policyKey}`,
 
-    async addDevice(deviceId, { moduleIds = [] } = {}) {
+    async addDevice(deviceId, { moduleIds = [], ...secret } = {}) {
       for (const moduleId of [undefined, ...moduleIds]) {
-        identities.add({ deviceId, moduleId })
+        identities.add({ deviceId, moduleId }, secret)
         await mqtt.addIdentity({ deviceId, moduleId })
       }
       const known = doors.get(deviceId)
       if (known) return known
       const added = new DeviceDoor({
         deviceId,
-        listeners: mqtt.listeners,
+        listeners,
         tell,
         number: () => ++connections,
-        misbehave: kind => {
-          for (const identity of family(deviceId)) mqtt.misbehave(identity, kind)
+        misbehave: fault => {
+          for (const identity of family(deviceId)) mqtt.misbehave(identity, fault)
+          amqp.misbehave(deviceId, fault)
+          websockets.misbehave(deviceId, fault)
         },
+        healed: () => amqp.healed(deviceId),
       })
       await added.open()
       doors.set(deviceId, added)
       return added
     },
     door,
-    connectionString(deviceId, moduleId, { gateway = false } = {}) {
-      const { key } = identities.get({ deviceId, moduleId })
-      const { port } = door(deviceId)
-      const host = gateway ? `${hostName};GatewayHostName=localhost:${port}` : `${hostName}:${port}`
-      const module = moduleId === undefined ? '' : `ModuleId=${moduleId};`
-      return `HostName=${host};DeviceId=${deviceId};${module}SharedAccessKey=${key}`
+    issueClientCertificate: (commonName, days) => authority.clients.issue(commonName, days),
+    setCertificateRule(identity, rule) {
+      identities.get(identity).x509 = rule
     },
+    connectionString(deviceId, moduleId, { gateway = false, port = true } = {}) {
+      const { key, x509 } = identities.get({ deviceId, moduleId })
+      const ending = port ? `:${door(deviceId).port}` : ''
+      const host = gateway ? `${hostName};GatewayHostName=localhost${ending}` : `${hostName}${ending}`
+      const module = moduleId === undefined ? '' : `ModuleId=${moduleId};`
+      return `HostName=${host};DeviceId=${deviceId};${module}${x509 ? 'x509=true' : `SharedAccessKey=${key}`}`
+    },
+    async startDps() {
+      const certificate = await authority.issue('good')
+      const dps = await startDps({ certificate, clientCa: authority.clients.ca, tell })
+      services.push(dps)
+      return dps
+    },
+    assignment: deviceId => ({ hub: `${hostName}:${door(deviceId).port}`, deviceId }),
     agent: () => new Agent({ host: 'localhost', port: httpsPort, ca: authority.ca }),
+    doorAgent: deviceId => new Agent({ host: 'localhost', port: door(deviceId).port, ca: authority.ca }),
     sasToken(identity, { expiresInSeconds = 3600, key } = {}) {
       const registered = identities.get(identity)
       const expiresAtSeconds = Math.floor(Date.now() / 1000) + expiresInSeconds
@@ -200,7 +268,7 @@ export async function startHub({ dir: givenDir, hostName = 'localhost' }: HubOpt
 
     disableDevice(deviceId) {
       for (const registered of identities.family({ deviceId })) registered.enabled = false
-      for (const identity of family(deviceId)) mqtt.endSession(identity, 'identity')
+      for (const identity of family(deviceId)) sessions.get(identity)?.end('identity')
     },
     enableDevice(deviceId) {
       for (const registered of identities.family({ deviceId })) registered.enabled = true
@@ -208,7 +276,10 @@ export async function startHub({ dir: givenDir, hostName = 'localhost' }: HubOpt
     async deleteDevice(deviceId) {
       const removed = family(deviceId)
       identities.remove({ deviceId })
-      for (const identity of removed) await mqtt.removeIdentity(identity)
+      for (const identity of removed) {
+        sessions.get(identity)?.end('identity')
+        await mqtt.removeIdentity(identity)
+      }
     },
     regenerateKey(identity) {
       identities.get(identity).key = makeKey()
@@ -221,10 +292,10 @@ export async function startHub({ dir: givenDir, hostName = 'localhost' }: HubOpt
     },
     async invokeRaw(identity, methodName, payload, timeoutMs = 30_000) {
       identities.get(identity)
-      return mqtt.methods.invoke(identity, methodName, payload, timeoutMs)
+      return methods.invoke(identity, methodName, payload, timeoutMs)
     },
     patchDesired(identity, patch) {
-      return mqtt.patchDesired(identities.get(identity), patch)
+      return patchDesired(identities.get(identity), patch)
     },
     twin(identity) {
       const { desired, reported } = identities.get(identity).twin

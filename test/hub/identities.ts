@@ -1,6 +1,7 @@
 /** The identity registry: devices, their modules, their keys, their twins. */
 
 import { randomBytes } from 'node:crypto'
+import type { CertificateRule } from './client-certificates.js'
 import type { Identity } from './events.js'
 import { HubError } from './hub-error.js'
 import { Twin } from './twin.js'
@@ -10,6 +11,8 @@ export type Registered = {
   readonly moduleId: string | null
   /** base64 */
   key: string
+  /** Signs in by certificate and not by key. */
+  x509: CertificateRule | null
   enabled: boolean
   readonly twin: Twin
 }
@@ -18,16 +21,20 @@ export type Registered = {
 export const clientIdOf = ({ deviceId, moduleId }: Identity): string =>
   moduleId === undefined ? deviceId : `${deviceId}/${moduleId}`
 
+/** By what an identity signs in; a key of its own by default. */
+export type Secret = Readonly<{ key?: string; x509?: CertificateRule | null }>
+
 export class Identities {
   readonly #all = new Map<string, Registered>()
 
-  add(identity: Identity): Registered {
+  add(identity: Identity, { key = makeKey(), x509 = null }: Secret = {}): Registered {
     const id = clientIdOf(identity)
     if (this.#all.has(id)) throw new Error(`${id} exists already`)
     const registered: Registered = {
       deviceId: identity.deviceId,
       moduleId: identity.moduleId ?? null,
-      key: makeKey(),
+      key,
+      x509,
       enabled: true,
       twin: new Twin(),
     }

@@ -4,17 +4,23 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import type { Authority, CertificateKind } from './certificates.js'
+import { type Shown, shownBy } from './client-certificates.js'
 import type { Tell } from './events.js'
 
 /** The door, and the number of the connection there. */
-export type Origin = Readonly<{ deviceId: string; connection: number }>
+export type Origin = Readonly<{
+  deviceId: string
+  connection: number
+  /** The client certificate of the handshake. */
+  shown: Shown | null
+}>
 
 export class Listeners {
   readonly #servers = new Map<CertificateKind, { server: Server; port: number }>()
   /** Also those that are not open yet, so that two doors that want the same one at once do not get two. */
   readonly #opening = new Map<CertificateKind, Promise<void>>()
   /** By the port that the door's own socket has, which is how a connection is known behind it. */
-  readonly #origins = new Map<number, Origin>()
+  readonly #origins = new Map<number, Omit<Origin, 'shown'>>()
 
   /** @param secured gets each connection whose handshake is done */
   constructor(
@@ -35,7 +41,9 @@ export class Listeners {
   async #listen(kind: CertificateKind): Promise<void> {
     const { cert, key } = await this.authority.issue(kind)
     // IoT Hub speaks TLS 1.2.
-    const server = createServer({ cert, key, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', noDelay: true })
+    // A client certificate is asked for and judged after the handshake, as by IoT Hub.
+    const asking = { requestCert: true, rejectUnauthorized: false, ca: this.authority.clients.ca }
+    const server = createServer({ cert, key, ...asking, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', noDelay: true })
     server.on('secureConnection', tls => {
       const origin = this.#origins.get(tls.remotePort ?? 0)
       if (!origin) {
@@ -43,7 +51,7 @@ export class Listeners {
         return
       }
       this.tell({ type: 'tlsSecured', ...origin, certificate: kind })
-      this.secured(tls, origin)
+      this.secured(tls, { ...origin, shown: shownBy(tls) })
     })
     server.on('tlsClientError', (error: NodeJS.ErrnoException, tls) => {
       const origin = this.#origins.get(tls.remotePort ?? 0)
@@ -61,7 +69,7 @@ export class Listeners {
   }
 
   /** A door's connection will be seen here as coming from `localPort`. */
-  expect(localPort: number, origin: Origin): void {
+  expect(localPort: number, origin: Omit<Origin, 'shown'>): void {
     this.#origins.set(localPort, origin)
   }
 

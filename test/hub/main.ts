@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { connectionStrings, describeFailure, help, runCommand } from './commands.js'
 import { startHub } from './hub.js'
+import { ProxyCommands } from './proxy-commands.js'
 
 const usage = `npm run hub -- [--json] [--dir DIR] [--host-name NAME]
 
@@ -34,18 +35,22 @@ async function run(): Promise<void> {
   const service = hub.serviceConnectionString
   const strings = { ...connectionStrings(hub, devices), service }
 
-  if (values.json) console.log(JSON.stringify({ caFile: hub.caFile, ports: hub.ports, connectionStrings: strings }))
-  else console.log(introduction(hub.caFile, hub.ports.https, strings))
+  const doors = Object.fromEntries([...devices.keys()].map(deviceId => [deviceId, hub.door(deviceId).port]))
 
+  const { caFile, ports } = hub
+  if (values.json) console.log(JSON.stringify({ caFile, ports: { ...ports, doors }, connectionStrings: strings }))
+  else console.log(introduction(caFile, ports.https, doors, strings))
+
+  const proxy = new ProxyCommands(hub)
   const lines = createInterface({ input: process.stdin })
   lines.on('line', line => {
-    runCommand(hub, devices, line).then(print, error => print(describeFailure(error)))
+    runCommand({ hub, devices, proxy }, line).then(print, error => print(describeFailure(error)))
   })
   // The end of the input is not the end of the hub, so that it also runs in the background.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       lines.close()
-      void hub.close()
+      void Promise.all([proxy.close(), hub.close()])
     })
   }
 }
@@ -55,21 +60,34 @@ function print(answer: unknown): void {
   else console.log(typeof answer === 'string' ? answer : JSON.stringify(answer, null, 2))
 }
 
-function introduction(caFile: string, httpsPort: number, strings: Readonly<Record<string, string>>): string {
+function introduction(
+  caFile: string,
+  httpsPort: number,
+  doors: Readonly<Record<string, number>>,
+  strings: Readonly<Record<string, string>>,
+): string {
   const named = Object.entries(strings).map(([name, text]) => `${name}\n  ${text}`)
   return `A local IoT Hub is running. Ctrl-C ends it, "help" shows what can be typed.
 
 CA file     ${caFile}
 HTTPS port  ${httpsPort}
+Doors       ${Object.entries(doors)
+    .map(([deviceId, port]) => `${deviceId} ${port} (MQTT, AMQP, WebSockets, HTTPS)`)
+    .join(', ')}
 ${named.join('\n')}
 
 With hubrec:
   HUBREC_CONNECTION_STRING='${strings['device1/module1']}' \\
   HUBREC_CA_FILE='${caFile}' HUBREC_STATE_DIR=./hubrec-state npx hubrec run
-  (in a configuration file: "connection": { "caFile": "${caFile}", "ports": { "https": ${httpsPort} } })
+  (in a configuration file: "connection": { "caFile": "${caFile}", "ports": { "https": ${doors.device1} } })
+  HUBREC_PROTOCOL=amqp, mqtt-ws or amqp-ws for the other protocols; for WebSockets the port above is needed.
 
-With the stock SDK (see docs/local-hub.md for HTTPS):
+With the stock SDK (see docs/local-hub.md for HTTPS), and the same with Amqp:
   const client = Client.fromConnectionString('${strings.device1}', Mqtt)
   await client.setOptions({ ca: readFileSync('${caFile}', 'utf8') })
+With its WebSockets, MqttWs and AmqpWs, which add a port themselves:
+  const webSocketAgent = new https.Agent({ host: 'localhost', port: ${doors.device1}, ca })
+  const client = Client.fromConnectionString('${strings.device1?.replace(/:\d+;/, ';')}', AmqpWs)
+  await client.setOptions({ ca, mqtt: { webSocketAgent }, amqp: { webSocketAgent } })
 `
 }

@@ -4,12 +4,12 @@
  */
 
 import { Duplex } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
 import mqtt, { type IConnectPacket, type IPublishPacket, type ISubscribePacket, type Packet } from 'mqtt-packet'
-import { maySubscribe, parsePublication } from './dialect.js'
+import { maySubscribe, methodTopic, parsePublication } from './dialect.js'
 import type { ClientHappening, SessionEnd, Tell } from './events.js'
 import type { Faults } from './faults.js'
 import { finish } from './pipe.js'
+import type { MethodRequest, Occupant } from './sessions.js'
 
 /** Without a CONNECT for so long the connection is closed. */
 const connectLimitMs = 30_000
@@ -25,6 +25,11 @@ export type Admission =
       moduleId: string | null
       faults: Faults
       handle(stream: Duplex): void
+      /**
+       * Puts a message on the identity's topics, where its broker hands it to whoever has subscribed. Resolves when that
+       * has happened, or when nobody has.
+       */
+      publish(topic: string, payload: Buffer): Promise<void>
     }>
   | Readonly<{
       admitted: false
@@ -33,23 +38,26 @@ export type Admission =
       /** `null` leaves the CONNECT unanswered. */
       code: number | null
       why: string
+      /** Hangs up, whether it was answered or not. */
+      hangUp?: boolean
     }>
 
 export type ConnectionOptions = Readonly<{
-  tls: TLSSocket
+  /** The client's side: TLS, or a WebSocket in TLS. */
+  stream: Duplex
   connection: number
   tell: Tell
   /** Decides about a CONNECT and, where it is admitted, knows the broker that takes it. */
   admit(packet: IConnectPacket, connection: MqttConnection): Promise<Admission>
-  /** A method request has really been written to the device. */
-  delivered(requestTopic: string): void
+  /** A message with this topic has really been written to the device. */
+  delivered(topic: string): void
   /** Called once. `why` is null where no session had been accepted. */
   ended(connection: MqttConnection, why: SessionEnd | null): void
   /** The socket is gone. */
   closed(connection: MqttConnection): void
 }>
 
-export class MqttConnection {
+export class MqttConnection implements Occupant {
   /** Why the session will have ended, said by whoever ends it before the broker's closing is seen here. */
   endedBecause: SessionEnd | null = null
   #state: 'new' | 'deciding' | 'open' | 'deaf' | 'over' = 'new'
@@ -62,7 +70,7 @@ export class MqttConnection {
   #accepted = false
 
   constructor(private readonly options: ConnectionOptions) {
-    const { tls } = options
+    const { stream } = options
     const fromDevice = mqtt.parser({ protocolVersion: 4 })
     fromDevice.on('packet', packet => this.#fromDevice(packet))
     fromDevice.on('error', () => this.end('forbidden'))
@@ -82,15 +90,19 @@ export class MqttConnection {
     this.#broker.on('error', () => this.end('forbidden'))
 
     this.#connectTimer = setTimeout(() => this.end('forbidden'), connectLimitMs)
-    tls.on('data', chunk => {
+    stream.on('data', chunk => {
       if (this.#state !== 'deaf') fromDevice.parse(chunk)
     })
-    tls.on('error', () => tls.destroy())
-    tls.once('end', () => this.end('lost'))
-    tls.once('close', () => {
+    stream.on('error', () => stream.destroy())
+    stream.once('end', () => this.end('lost'))
+    stream.once('close', () => {
       this.end('lost')
       options.closed(this)
     })
+  }
+
+  get isOver(): boolean {
+    return this.#state === 'over'
   }
 
   /** Close_notify and FIN, without DISCONNECT, after what was already written. */
@@ -99,7 +111,7 @@ export class MqttConnection {
     this.#state = 'over'
     clearTimeout(this.#connectTimer)
     this.#broker.destroy()
-    finish(this.options.tls)
+    finish(this.options.stream)
     const cause = this.#accepted ? (this.endedBecause ?? why) : null
     if (cause) this.#tell({ type: 'sessionEnded', why: cause })
     this.options.ended(this, cause)
@@ -107,14 +119,29 @@ export class MqttConnection {
 
   destroy(): void {
     this.end('hubClosed')
-    this.options.tls.destroy()
+    this.options.stream.destroy()
+  }
+
+  /** A broker ends the older one of its own two clients itself. */
+  displaced(by: Occupant): void {
+    this.endedBecause = 'takeOver'
+    if (!(by instanceof MqttConnection)) this.end('takeOver')
+  }
+
+  invoke({ id, methodName, payload }: MethodRequest): Promise<void> {
+    return this.#toTopic(methodTopic(methodName, id), payload)
+  }
+
+  desiredChanged(patch: Readonly<Record<string, unknown>>): Promise<void> {
+    const topic = `$iothub/twin/PATCH/properties/desired/?$version=${String(patch.$version)}`
+    return this.#toTopic(topic, Buffer.from(JSON.stringify(patch)))
   }
 
   /** To sessions that are open when these faults are set, and to new ones after their CONNACK. */
   misbehave(kind: 'malformed' | 'serverDisconnect'): void {
     if (kind === 'malformed') {
       // Packet type 0 is forbidden, and a length of four continuation bytes has no end.
-      this.options.tls.write(Buffer.from([0x00, 0xff, 0xff, 0xff, 0xff, 0xff]))
+      this.options.stream.write(Buffer.from([0x00, 0xff, 0xff, 0xff, 0xff, 0xff]))
       return
     }
     this.#toDevice({ cmd: 'disconnect' })
@@ -196,7 +223,8 @@ export class MqttConnection {
       why,
     })
     if (code === null) {
-      this.#state = 'deaf'
+      if (admission.hangUp) this.end('forbidden')
+      else this.#state = 'deaf'
       return
     }
     this.#toDevice({ cmd: 'connack', returnCode: code, sessionPresent: false })
@@ -254,7 +282,7 @@ export class MqttConnection {
   }
 
   #toDevice(packet: Packet): void {
-    this.options.tls.write(mqtt.generate(packet))
+    this.options.stream.write(mqtt.generate(packet))
   }
 
   #connack(packet: Extract<Packet, { cmd: 'connack' }>): void {
@@ -281,6 +309,10 @@ export class MqttConnection {
     const granted = Object.fromEntries(topics.map((topic, i) => [topic, Number(packet.granted[i])]))
     this.#tell({ type: 'subscribe', topics, granted })
     this.#toDevice(packet)
+  }
+
+  async #toTopic(topic: string, payload: Buffer): Promise<void> {
+    await this.#admission?.publish(topic, payload)
   }
 
   get #faults(): Faults {

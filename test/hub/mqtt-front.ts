@@ -5,132 +5,118 @@
  * sessions, subscriptions, take-over, keepalive and acknowledgements are the broker's.
  */
 
-import type { TLSSocket } from 'node:tls'
+import type { Duplex } from 'node:stream'
 import { Aedes, type AedesPublishPacket } from 'aedes'
 import type { IConnectPacket } from 'mqtt-packet'
-import type { Authority } from './certificates.js'
-import { parsePublication } from './dialect.js'
+import type { Shown } from './client-certificates.js'
+import { methodRequestId, parsePublication } from './dialect.js'
 import type { Identity, SessionEnd, Tell } from './events.js'
-import type { Faults } from './faults.js'
-import { clientIdOf, type Identities, type Registered } from './identities.js'
-import { Listeners, type Origin } from './listeners.js'
-import { Methods } from './methods.js'
+import { endAtExpiry } from './expiry.js'
+import type { Fault, Faults } from './faults.js'
+import { clientIdOf, type Identities } from './identities.js'
+import type { Origin } from './listeners.js'
+import type { Methods } from './methods.js'
 import { type Admission, MqttConnection } from './mqtt-connection.js'
-import { clockGraceMs } from './sas.js'
+import type { Sessions } from './sessions.js'
 import { checkSignIn } from './sign-in.js'
-import { isObject } from './twin.js'
+import { parseObject } from './twin.js'
 
 export type MqttFrontOptions = Readonly<{
   hostName: string
-  authority: Authority
   identities: Identities
+  sessions: Sessions
+  methods: Methods
   faultsOf(deviceId: string): Faults
   tell: Tell
 }>
 
 /** What the hub remembers of an identity between its connections. */
-type Session = {
+type Memory = {
   broker: Aedes
-  current: MqttConnection | null
   lastEnd: SessionEnd | null
   /** CONNECTs of one identity are decided one after the other. */
   deciding: Promise<unknown>
 }
 
-/** The longest that a timer of Node can wait. */
-const timerLimitMs = 2 ** 31 - 1
-
 export class MqttFront {
-  readonly methods: Methods
-  readonly listeners: Listeners
-  readonly #sessions = new Map<string, Session>()
+  readonly #memories = new Map<string, Memory>()
   readonly #connections = new Set<MqttConnection>()
-  readonly #expiries = new Map<MqttConnection, NodeJS.Timeout>()
+  readonly #admitted = new Map<MqttConnection, { identity: Identity; expiry: NodeJS.Timeout }>()
 
-  constructor(private readonly options: MqttFrontOptions) {
-    const { authority, tell } = options
-    this.listeners = new Listeners(authority, tell, (tls, origin) => this.#secured(tls, origin))
-    this.methods = new Methods((identity, topic, payload) => this.#publish(identity, topic, payload), tell)
-  }
+  constructor(private readonly options: MqttFrontOptions) {}
 
   async addIdentity(identity: Identity): Promise<void> {
     const id = clientIdOf(identity)
-    const session: Session = {
+    const memory: Memory = {
       broker: await this.#makeBroker(identity),
-      current: null,
       lastEnd: null,
       deciding: Promise.resolve(),
     }
-    this.#sessions.set(id, session)
+    this.#memories.set(id, memory)
   }
 
-  /** Ends the open session, and forgets the stored one. */
+  /** Forgets the stored session. The open one is to be ended before. */
   async removeIdentity(identity: Identity): Promise<void> {
     const id = clientIdOf(identity)
-    this.endSession(identity, 'identity')
-    const session = this.#sessions.get(id)
-    this.#sessions.delete(id)
-    if (session) await closeBroker(session.broker)
+    const memory = this.#memories.get(id)
+    this.#memories.delete(id)
+    if (memory) await closeBroker(memory.broker)
   }
 
-  endSession(identity: Identity, why: SessionEnd): void {
-    this.#sessions.get(clientIdOf(identity))?.current?.end(why)
-  }
-
-  misbehave(identity: Identity, kind: 'malformed' | 'serverDisconnect'): void {
-    this.#sessions.get(clientIdOf(identity))?.current?.misbehave(kind)
-  }
-
-  isConnected({ deviceId, moduleId }: Registered): boolean {
-    return Boolean(this.#sessions.get(clientIdOf({ deviceId, moduleId: moduleId ?? undefined }))?.current)
-  }
-
-  /** A device hears of changes to its desired properties only when it has subscribed to them. */
-  async patchDesired(registered: Registered, patch: object): Promise<void> {
-    const told = registered.twin.patchDesired(patch)
-    const { deviceId, moduleId } = registered
-    const topic = `$iothub/twin/PATCH/properties/desired/?$version=${String(told.$version)}`
-    await this.#publish({ deviceId, moduleId: moduleId ?? undefined }, topic, Buffer.from(JSON.stringify(told)))
+  misbehave(identity: Identity, { kind }: Fault): void {
+    if (kind !== 'malformed' && kind !== 'serverDisconnect') return
+    const current = this.options.sessions.get(identity)
+    if (current instanceof MqttConnection) current.misbehave(kind)
   }
 
   async close(): Promise<void> {
     for (const connection of [...this.#connections]) connection.destroy()
-    await Promise.all([...this.#sessions.values()].map(({ broker }) => closeBroker(broker)))
-    this.listeners.close()
+    await Promise.all([...this.#memories.values()].map(({ broker }) => closeBroker(broker)))
   }
 
-  #secured(tls: TLSSocket, origin: Origin): void {
+  /** @param stream speaks MQTT, as far as its first byte shows */
+  accept(stream: Duplex, origin: Origin): MqttConnection {
+    const { sessions, methods, tell } = this.options
     const connection = new MqttConnection({
-      tls,
+      stream,
       connection: origin.connection,
-      tell: this.options.tell,
-      admit: (packet, self) => this.#admit(packet, self),
-      delivered: topic => this.methods.delivered(topic),
+      tell,
+      admit: (packet, self) => this.#admit(packet, self, origin.shown),
+      delivered: topic => {
+        const requestId = methodRequestId(topic)
+        if (requestId !== undefined) methods.delivered(requestId)
+      },
       ended: (self, why) => {
-        const session = [...this.#sessions.values()].find(({ current }) => current === self)
-        if (!session) return
-        session.current = null
-        session.lastEnd = why
+        const identity = this.#admitted.get(self)?.identity
+        if (!identity || !sessions.leave(identity, self)) return
+        const memory = this.#memories.get(clientIdOf(identity))
+        if (memory) memory.lastEnd = why
       },
       closed: self => {
         this.#connections.delete(self)
-        clearTimeout(this.#expiries.get(self))
-        this.#expiries.delete(self)
+        clearTimeout(this.#admitted.get(self)?.expiry)
+        this.#admitted.delete(self)
       },
     })
     this.#connections.add(connection)
+    return connection
   }
 
-  async #admit(packet: IConnectPacket, connection: MqttConnection): Promise<Admission> {
-    const session = this.#sessions.get(packet.clientId)
-    if (!session) return this.#decide(packet, connection, null)
-    const decided = session.deciding.then(() => this.#decide(packet, connection, session))
+  async #admit(packet: IConnectPacket, connection: MqttConnection, shown: Shown | null): Promise<Admission> {
+    const memory = this.#memories.get(packet.clientId)
+    if (!memory) return this.#decide(packet, connection, null, shown)
+    const decided = memory.deciding.then(() => this.#decide(packet, connection, memory, shown))
     // Whoever asked hears of a failure; the next one in the queue need not.
-    session.deciding = Promise.allSettled([decided])
+    memory.deciding = Promise.allSettled([decided])
     return decided
   }
 
-  async #decide(packet: IConnectPacket, connection: MqttConnection, session: Session | null): Promise<Admission> {
+  async #decide(
+    packet: IConnectPacket,
+    connection: MqttConnection,
+    memory: Memory | null,
+    shown: Shown | null,
+  ): Promise<Admission> {
     const [deviceId = '', module] = packet.clientId.split('/')
     const moduleId = module ?? null
     const faults = this.options.faultsOf(deviceId)
@@ -139,41 +125,46 @@ export class MqttFront {
     if (faults.strike('noConnack')) return refuse(null, 'a fault')
     const connack = faults.strike('connack')
     if (connack) return refuse(connack.code, 'a fault')
-    if (session?.lastEnd === 'disconnect' && faults.strike('renewalRefused'))
+    if (memory?.lastEnd === 'disconnect' && faults.strike('renewalRefused'))
       return refuse(5, 'a fault: renewal refused')
 
-    const signIn = checkSignIn(packet, this.options.hostName, this.options.identities)
-    if ('why' in signIn) return refuse(5, signIn.why)
-    if (!session) return refuse(5, 'the identity is not registered')
-
-    if (faults.strike('forgetSession')) {
-      if (session.current) session.current.endedBecause = 'takeOver'
-      await closeBroker(session.broker)
-      session.broker = await this.#makeBroker({ deviceId, moduleId: module })
+    const { hostName, identities } = this.options
+    const signIn = checkSignIn(packet, hostName, identities, shown)
+    if ('why' in signIn) {
+      const { why, silently = false } = signIn
+      return { ...refuse(silently ? null : 5, why), hangUp: silently } as Admission
     }
-    if (session.current) session.current.endedBecause = 'takeOver'
-    session.current = connection
-    this.#endAtExpiry(connection, signIn.expiresAtMs)
-    return { admitted: true, deviceId, moduleId, faults, handle: stream => session.broker.handle(stream) }
-  }
+    if (!memory) return refuse(5, 'the identity is not registered')
+    if (connection.isOver) return refuse(null, 'the client is gone already')
 
-  /** A token that had expired already when it was let in lives to the end of its grace. */
-  #endAtExpiry(connection: MqttConnection, expiresAtMs: number): void {
-    const endsAtMs = expiresAtMs > Date.now() ? expiresAtMs + 1_000 : expiresAtMs + clockGraceMs
-    const timer = setTimeout(() => connection.end('tokenExpired'), Math.min(endsAtMs - Date.now(), timerLimitMs))
-    this.#expiries.set(connection, timer)
+    const identity: Identity = { deviceId, moduleId: module }
+    const forget = faults.strike('forgetSession')
+    this.options.sessions.occupy(identity, connection)
+    if (forget) {
+      await closeBroker(memory.broker)
+      memory.broker = await this.#makeBroker(identity)
+    }
+    const expiry = endAtExpiry(signIn.expiresAtMs, () => connection.end('tokenExpired'))
+    this.#admitted.set(connection, { identity, expiry })
+    return {
+      admitted: true,
+      deviceId,
+      moduleId,
+      faults,
+      handle: stream => memory.broker.handle(stream),
+      publish: (topic, payload) => this.#publish(identity, topic, payload),
+    }
   }
 
   async #makeBroker(identity: Identity): Promise<Aedes> {
     const { faultsOf } = this.options
-    const id = clientIdOf(identity)
     const broker = await Aedes.createBroker({
       authorizeSubscribe: (_client, subscription, done) =>
         done(null, faultsOf(identity.deviceId).strike('subackRefused') ? null : subscription),
     })
     broker.on('keepaliveTimeout', () => {
-      const current = this.#sessions.get(id)?.current
-      if (current) current.endedBecause = 'keepalive'
+      const current = this.options.sessions.get(identity)
+      if (current instanceof MqttConnection) current.endedBecause = 'keepalive'
     })
     broker.on('publish', (packet, client) => {
       if (client) void this.#received(identity, packet)
@@ -190,7 +181,7 @@ export class MqttFront {
       case 'events':
         return
       case 'methodResponse':
-        this.methods.answered(publication.requestId, { status: publication.status, payload })
+        this.options.methods.answered(publication.requestId, { status: publication.status, payload })
         return
       case 'twinGet': {
         const { desired, reported } = registered.twin
@@ -208,7 +199,7 @@ export class MqttFront {
   }
 
   #publish(identity: Identity, topic: string, payload: Buffer): Promise<void> {
-    const broker = this.#sessions.get(clientIdOf(identity))?.broker
+    const broker = this.#memories.get(clientIdOf(identity))?.broker
     if (!broker) return Promise.resolve()
     const packet = { cmd: 'publish', topic, payload, qos: 0, retain: false, dup: false } as const
     return new Promise((resolve, reject) => broker.publish(packet, error => (error ? reject(error) : resolve())))
@@ -216,13 +207,3 @@ export class MqttFront {
 }
 
 const closeBroker = (broker: Aedes): Promise<void> => new Promise(resolve => broker.close(resolve))
-
-function parseObject(payload: Buffer): object | null {
-  try {
-    const value: unknown = JSON.parse(payload.toString())
-    return isObject(value) ? value : null
-  } catch (error) {
-    if (error instanceof SyntaxError) return null
-    throw error
-  }
-}

@@ -1,7 +1,8 @@
 /** One TCP connection through a proxy: bytes, FIN and RST pass both ways, as fast as the link's state lets them. */
 
 import { EventEmitter, once } from 'node:events'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 /** What a link does to the bytes on it. Shared by all pipes of a proxy; `changed` is emitted after each change. */
 export class Link extends EventEmitter<{ changed: [] }> {
@@ -89,13 +90,18 @@ export class Pipe {
   }
 }
 
-/** Sends FIN and reads on to the other side's, so that no unread byte turns the FIN into an RST. */
-export function finish(socket: Socket): void {
+/**
+ * Sends FIN and reads on to the other side's, so that no unread byte turns the FIN into an RST. A WebSocket's stream,
+ * which is no socket, says goodbye in its own way.
+ */
+export function finish(socket: Duplex): void {
   socket.removeAllListeners('data')
   socket.resume()
   socket.end()
   const linger = setTimeout(() => socket.destroy(), lingerMs).unref()
-  socket.once('end', () => socket.destroySoon())
+  socket.once('end', () => {
+    if (socket instanceof Socket) socket.destroySoon()
+  })
   socket.once('close', () => clearTimeout(linger))
 }
 

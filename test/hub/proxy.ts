@@ -1,6 +1,7 @@
 /** A TCP port that can be closed, deaf, rude or slow, in front of another one. */
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type DeafPort, listenDeaf } from './deaf-port.js'
 import { finish, Link, Pipe, type PipeEnd } from './pipe.js'
 
@@ -51,12 +52,25 @@ export class TcpProxy {
       this.#deaf = null
     }
     if (how === 'open' && !this.#server) {
-      const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => this.#accept(socket))
-      await listening(server, this.#port)
+      const server = await this.#listening()
       this.#port = (server.address() as AddressInfo).port
       this.#server = server
     }
     if (how === 'unanswered' && !this.#deaf) this.#deaf = await listenDeaf(this.#port)
+  }
+
+  /** The port was free for a while, and an outgoing connection of anybody may have it for a moment. */
+  async #listening(): Promise<Server> {
+    for (let lacking = againMax; ; lacking--) {
+      const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => this.#accept(socket))
+      try {
+        await listening(server, this.#port)
+        return server
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || lacking === 0) throw error
+        await sleep(againAfterMs)
+      }
+    }
   }
 
   /** @returns how many connections were cut */
@@ -120,6 +134,10 @@ export class TcpProxy {
     joined?.(connection, hub)
   }
 }
+
+/** For 5 s. */
+const againMax = 50
+const againAfterMs = 100
 
 const listening = (server: Server, port: number): Promise<void> =>
   new Promise((resolve, reject) => {

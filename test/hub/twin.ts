@@ -45,3 +45,14 @@ function merge(target: Json, patch: object): Json {
 
 export const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** @returns `null` for bytes that are no JSON object */
+export function parseObject(payload: Buffer): object | null {
+  try {
+    const value: unknown = JSON.parse(payload.toString())
+    return isObject(value) ? value : null
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
+}

@@ -29,6 +29,18 @@ t.test('the network is tried at least every minute, for ever', async t => {
   t.strictSame(longest(...story), { delayMs: minute, policy: 'network' })
 })
 
+t.test('at the cap half of each wait is certain, and below it nothing is', async t => {
+  const shortest = (...story: (readonly [atMs: number, outcome: Outcome])[]) => {
+    const backoff = story.reduce((state, [atMs, outcome]) => after(state, outcome, atMs), initialBackoff(0))
+    return nextDelay(backoff, defaultLimits, story.at(-1)?.[0] ?? 0, () => 0).delayMs
+  }
+  const failures = (count: number, atMs: number) => Array.from({ length: count }, () => [atMs, failed] as const)
+  t.equal(shortest(...failures(6, 10 * minute)), 0)
+  t.equal(shortest(...failures(7, 10 * minute)), 30 * second)
+  t.equal(shortest(...failures(7, 50 * second)), 0, 'an outage that is younger than the cap')
+  t.equal(shortest(...Array.from({ length: 20 }, () => [60 * minute, refused] as const)), 7.5 * minute)
+})
+
 t.test('a refused credential is tried less and less, down to every 15 minutes', async t => {
   const story = Array.from({ length: 200 }, (_, index) => [index * 15 * minute, refused] as const)
   t.strictSame(longest(...story), { delayMs: 15 * minute, policy: 'refused' })

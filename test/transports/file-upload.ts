@@ -18,7 +18,7 @@ t.teardown(() => hub.close())
 const secrets = createSecrets()
 const linkTo = (options: Partial<FileUploadOptions> = {}, moduleId?: string): Link | null =>
   createFileUpload({
-    credential: parseConnectionString(hub.connectionString('gate', moduleId), 'the test', secrets),
+    identity: () => parseConnectionString(hub.connectionString('gate', moduleId), 'the test', secrets),
     trust: createTrust(hub.ca, null),
     host: 'localhost',
     httpsPort: hub.ports.https,

@@ -1,32 +1,18 @@
 /** What the tap of MQTT tells of one client: in which order, with which content, and what it never lets happen. */
 import { X509Certificate } from 'node:crypto'
-import { EventEmitter, getEventListeners, once } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { once } from 'node:events'
 import { connect as connectTls } from 'node:tls'
-import { isDeepStrictEqual } from 'node:util'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import common from 'azure-iot-common'
 import type { Packet } from 'mqtt-packet'
 import t from 'tap'
-import { defaultLimits } from '../../transports/backoff.js'
-import { systemClock } from '../../transports/clock.js'
-import { parseConnectionString } from '../../transports/credentials.js'
-import { tapMqtt } from '../../transports/mqtt.js'
-import { createSecrets } from '../../transports/secrets.js'
-import { supervise } from '../../transports/supervisor.js'
-import { createTrust } from '../../transports/trust.js'
 import type { WireEvent } from '../../transports/wire-event.js'
 import { type CertificateKind, makeAuthority } from '../hub/certificates.js'
 import { type Door, type Fault, startHub } from '../hub/hub.js'
 import { startCountingRelay } from '../support/counting-relay.js'
+import { grown, resources, settled, startChurn } from '../support/left-over.js'
 import { startScriptedServer } from '../support/scripted-server.js'
 import { type TappedClient, type TappedClientOptions, tapClient } from '../support/tapped-client.js'
 import { type WatchOptions, watchConnection } from '../support/watched-connection.js'
-
-// The garbage collector is asked only here, so no flag of the command line is needed for it.
-setFlagsFromString('--expose-gc')
-const collectGarbage: () => void = runInNewContext('gc')
 
 const hub = await startHub()
 t.teardown(() => hub.close())
@@ -157,7 +143,7 @@ for (const { stage, fault, told } of dials) {
     await connection.next(told.at(-1)!)
     const from = performance.now()
     await connection.stop()
-    t.ok(performance.now() - from < 5_000, 'within 5 s')
+    t.ok(performance.now() - from < 30_000, 'long before the minute that each step has')
     // The resolver's answer to a question that nobody asks any more.
     if (stage === 'dns') found?.()
     await door.heal()
@@ -357,29 +343,6 @@ t.test('once its fuse is blown, a client opens no connection, whatever the SDK i
   t.strictSame(typesOf(told), ['connecting', 'resolved', 'tcpConnected', 'tlsSecured', 'accepted', 'closed'])
 })
 
-type Counts = Readonly<Record<string, number>>
-
-/** What keeps this process alive, by kind. */
-function resources(): Counts {
-  const kinds: Record<string, number> = {}
-  for (const kind of process.getActiveResourcesInfo()) kinds[kind] = (kinds[kind] ?? 0) + 1
-  return kinds
-}
-
-/** What there is more of than before; less is well, because an earlier test may have left something that ends now. */
-const grown = (before: Counts, now: Counts): Counts =>
-  Object.fromEntries(Object.entries(now).filter(([kind, count]) => count > (before[kind] ?? 0)))
-
-/** Ends come over several turns of the event loop and over the wire: looks again until all is as it should be, or 10 s. */
-async function settled<T>(look: () => T, expected: T): Promise<T> {
-  const giveUpMs = performance.now() + 10_000
-  for (;;) {
-    const found = look()
-    if (isDeepStrictEqual(found, expected) || performance.now() > giveUpMs) return found
-    await sleep(20)
-  }
-}
-
 t.test('the SDK does not renew its token by itself: that would be a connection behind our back', async t => {
   const { deviceId } = await freshDevice()
   const tapped = tapClient({ connectionString: hub.connectionString(deviceId), ca: hub.ca, keepaliveSeconds: 1 })
@@ -416,61 +379,11 @@ t.test('a goodbye that waits for a lost answer leaves nothing behind once the fu
 
 t.test('a hundred incarnations leave no sockets, timers, listeners or clients behind', async t => {
   const { deviceId, door } = await freshDevice()
-  const secrets = createSecrets()
-  const credential = parseConnectionString(hub.connectionString(deviceId), 'the test', secrets)
-  const clients: WeakRef<object>[] = []
-  const stop = new AbortController()
-  const bell = new EventEmitter()
-  const running = supervise(
-    {
-      credential: {
-        ...credential,
-        client: Transport => {
-          const client = credential.client(Transport)
-          clients.push(new WeakRef(client))
-          return client
-        },
-      },
-      protocol: 'mqtt',
-      tap: tapMqtt,
-      wiring: {
-        host: credential.host,
-        port: credential.port ?? 8883,
-        gateway: false,
-        trust: createTrust(hub.ca, null),
-        clock: systemClock(),
-        secrets,
-        timeoutsMs: { dns: 5_000, tcp: 5_000, tls: 5_000, accept: 100 },
-        keepaliveSeconds: 60,
-      },
-      limits: defaultLimits,
-      sasLifetimeSeconds: 3_600,
-      lastIncarnation: 0,
-      methodsProofMs: 50,
-      wait: async () => undefined,
-      onMethod: async () => ({ status: 200 }),
-      onEvent: event => {
-        if (event.type === 'subscribed' && event.ok) bell.emit('up')
-      },
-    },
-    stop.signal,
-  )
-  const leftOver = (): Counts => {
-    collectGarbage()
-    const alive = clients.filter(client => client.deref() !== undefined).length
-    return { alive, abortListeners: getEventListeners(stop.signal, 'abort').length, ...resources() }
-  }
-  /** The session ends; the next one that is up has gone through all faults that were set. */
-  const cut = async (how: 'fin' | 'rst'): Promise<void> => {
-    const up = once(bell, 'up')
-    door.cut(how)
-    await up
-  }
-
-  await once(bell, 'up')
+  const churn = await startChurn(hub.connectionString(deviceId), hub.ca, 'mqtt')
+  const cut = (how: 'fin' | 'rst'): Promise<void> => churn.through(() => door.cut(how))
   // The first cut meets whatever is made once and kept.
   await cut('rst')
-  const before = leftOver()
+  const before = churn.leftOver()
   for (let round = 0; round < 10; round++) {
     const kinds = ['finAtAccept', 'rstAtAccept', 'noConnack', 'closeAfterConnack', 'subackRefused', 'noSuback'] as const
     for (const kind of kinds) await door.set({ kind, times: 1 })
@@ -480,10 +393,9 @@ t.test('a hundred incarnations leave no sockets, timers, listeners or clients be
     await door.set({ kind: 'connack', code: 5, times: 1 })
     await cut('fin')
   }
-  t.ok(clients.length > 100, `${clients.length} incarnations`)
-  t.strictSame(await settled(() => grown(before, leftOver()), {}), {})
+  t.ok(churn.incarnations > 100, `${churn.incarnations} incarnations`)
+  t.strictSame(await settled(() => grown(before, churn.leftOver()), {}), {})
 
-  stop.abort()
-  await running
-  t.strictSame(await settled(() => grown({ ...before, alive: 0, abortListeners: 0 }, leftOver()), {}), {})
+  await churn.stop()
+  t.strictSame(await settled(() => grown({ ...before, alive: 0, abortListeners: 0 }, churn.leftOver()), {}), {})
 })

@@ -48,6 +48,8 @@ t.test('the Azure packages and mqtt.js are heard, others are not, and nothing is
     debug('azure-iot-device-mqtt:Mqtt')('connected -> disconnecting')
     debug('azure-iot-device:DeviceClient:Errors')(new TypeError('of the SDK').message)
     parser('_parseBuffer: result: %o', Buffer.from('the token, byte by byte'))
+    debug('azure-iot-amqp-base:Amqp')('connected -> disconnecting')
+    debug('rhea:frames')('%j', Buffer.from('the token, byte by byte'))
     other('not ours')
   })
   t.strictSame(told, {
@@ -55,6 +57,7 @@ t.test('the Azure packages and mqtt.js are heard, others are not, and nothing is
       ['mqttjs:client', 'close :: connected set to `false`'],
       ['azure-iot-device-mqtt:Mqtt', 'connected -> disconnecting'],
       ['azure-iot-device:DeviceClient:Errors', 'of the SDK'],
+      ['azure-iot-amqp-base:Amqp', 'connected -> disconnecting'],
     ],
     printed: '',
   })
