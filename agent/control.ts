@@ -9,8 +9,8 @@ import { connect, createServer as createTcpServer, type Server as TcpServer } fr
 import { resolve as resolvePath } from 'node:path'
 import { AgentError } from './errors.js'
 
-/** What may be asked: `GET /<name>` is answered with the function's JSON. */
-export type Questions = Readonly<Record<string, () => Promise<unknown>>>
+/** What may be asked: `GET /<name>?<what is said with it>` is answered with the function's JSON. */
+export type Questions = Readonly<Record<string, (said: URLSearchParams) => Promise<unknown>>>
 
 export interface ControlSocket {
   /** Until it is called, questions get 503. */
@@ -53,14 +53,14 @@ export async function claimControlSocket(path: string): Promise<ControlSocket> {
 
   let questions: Questions | null = null
   const server = createServer((asked, response) => {
-    const name = (asked.url ?? '').slice(1)
+    const [name = '', said] = (asked.url ?? '').slice(1).split('?', 2)
     const question = questions && Object.hasOwn(questions, name) ? questions[name] : undefined
     const respond = (status: number, body: unknown): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     }
     if (!question) respond(questions ? 404 : 503, { message: questions ? `unknown question "${name}"` : 'starting' })
     else {
-      question().then(
+      question(new URLSearchParams(said)).then(
         answer => respond(200, answer),
         (error: unknown) => respond(500, { message: error instanceof Error ? error.message : String(error) }),
       )
@@ -82,21 +82,29 @@ export async function claimControlSocket(path: string): Promise<ControlSocket> {
 }
 
 /** Asks the daemon; `null` when none answers there. */
-export function askDaemon(path: string, question: string): Promise<unknown> {
+export function askDaemon(
+  path: string,
+  question: string,
+  said: Readonly<Record<string, string>> = {},
+): Promise<unknown> {
+  const query = new URLSearchParams(said).toString()
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath: path, path: `/${question}`, timeout: answerMs, agent: false }, response => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk: string) => {
-        text += chunk
-        if (text.length > answerBytesMax) asked.destroy(new Error('the answer is too long'))
-      })
-      response.on('error', reject)
-      response.on('end', () => {
-        if (response.statusCode === 200) resolve(JSON.parse(text))
-        else reject(new Error(`the daemon answered ${response.statusCode}: ${text}`))
-      })
-    })
+    const asked = request(
+      { socketPath: path, path: `/${question}${query && '?'}${query}`, timeout: answerMs, agent: false },
+      response => {
+        let text = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk: string) => {
+          text += chunk
+          if (text.length > answerBytesMax) asked.destroy(new Error('the answer is too long'))
+        })
+        response.on('error', reject)
+        response.on('end', () => {
+          if (response.statusCode === 200) resolve(JSON.parse(text))
+          else reject(new Error(`the daemon answered ${response.statusCode}: ${text}`))
+        })
+      },
+    )
     asked.on('timeout', () => asked.destroy(new Error('the daemon did not answer within 5 s')))
     asked.on('error', (error: NodeJS.ErrnoException) => {
       if (nobody.has(error.code ?? '')) resolve(null)
@@ -110,7 +118,8 @@ export function askDaemon(path: string, question: string): Promise<unknown> {
 const nobody: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR'])
 const forbidden: ReadonlySet<string> = new Set(['EACCES', 'EPERM'])
 
-const someoneListens = (path: string): Promise<boolean> =>
+/** Whether a process answers at this unix socket; the remains of one that died do not. */
+export const someoneListens = (path: string): Promise<boolean> =>
   new Promise(resolve => {
     const socket = connect(path)
     socket.once('connect', () => {

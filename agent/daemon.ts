@@ -1,43 +1,56 @@
 /** The daemon: where all parts meet, and nothing else. */
-import { mkdir, readFile } from 'node:fs/promises'
+import { EventEmitter, once } from 'node:events'
+import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BackoffLimits } from '../transports/backoff.js'
-import { type Clock, systemClock } from '../transports/clock.js'
-import { type Credential, CredentialError, loadCredential } from '../transports/credentials.js'
+import { systemClock } from '../transports/clock.js'
+import type { Identity } from '../transports/credentials.js'
 import { createFileUpload } from '../transports/file-upload.js'
-import { tapMqtt } from '../transports/mqtt.js'
+import type { Claims } from '../transports/identity.js'
 import { listenToSdk } from '../transports/sdk-debug.js'
-import { createSecrets, type Secrets } from '../transports/secrets.js'
+import { createSecrets } from '../transports/secrets.js'
 import { supervise } from '../transports/supervisor.js'
-import type { Wiring } from '../transports/transport.js'
-import { createTrust, type Trust } from '../transports/trust.js'
+import { trustOf } from '../transports/trust.js'
+import { assignmentStore } from './assignment-store.js'
 import { makeBundle } from './bundle/make.js'
+import { conditionsIn } from './condition-checks.js'
+import { createConditions } from './conditions.js'
 import type { Config } from './config/config.js'
 import { describeConfig } from './config/describe.js'
 import { type ControlSocket, claimControlSocket, lockState } from './control.js'
+import { watchForCrash } from './crash-watch.js'
+import { readSecrets } from './credential-at-start.js'
+import { watchCredential } from './credential-watch.js'
 import { causeTitles } from './diagnosis/catalogue.js'
 import { AgentError } from './errors.js'
-import { clockChanges } from './evidence/clock-watch.js'
 import { type Memory, noMemory, readMemory } from './evidence/read.js'
 import { levels, recordClasses } from './evidence/record.js'
 import { remember } from './evidence/remember.js'
-import { runSampler, type Sample } from './evidence/sampler.js'
-import { type ClockSnapshot, readClock } from './evidence/samples/clock.js'
-import { readingsEachSecond } from './evidence/samples/readings.js'
+import { readClock } from './evidence/samples/clock.js'
+import { createIntake, type Intake } from './ingest/intake.js'
+import { openIngest } from './ingest/server.js'
+import { openLastGood } from './last-good.js'
+import { writeMark } from './mark.js'
 import { createMethods } from './methods/methods.js'
 import { createOperatorLog, type Log } from './operator-log.js'
 import { createPipeline, type Pipeline } from './pipeline.js'
+import { createSystemLookup } from './probes/names.js'
+import { runProbes } from './probes/run.js'
+import { createProbing, probedBefore } from './probing.js'
+import { chooseAutomatically, firstChoice, loadTap, openProtocolMemory } from './protocols.js'
 import { findPlace } from './recall/place.js'
-import { createRecall, type Recall } from './recall/recall.js'
+import { createRecall } from './recall/recall.js'
 import { createRedactor } from './redact.js'
 import { openRing } from './ring/open.js'
 import { type Part, runTogether } from './run-together.js'
-import { deviceName, liveStatus, type StartData } from './status.js'
+import { counter, samplerPart, secondsPart } from './sampling.js'
+import { type Device, deviceName, liveStatus, type StartData } from './status.js'
 import { openOutbox } from './upload/outbox.js'
 import { viewOf } from './upload/task.js'
 import { createUploader } from './upload/uploader.js'
-import { versions } from './versions.js'
+import { describeVersions, versions } from './versions.js'
+import { createWatch } from './watch/watch.js'
+import { detectionLimitMs, isOverWebSocket, limitsOf, targetOf, wiringOf } from './wiring.js'
 
 export type DaemonOptions = Readonly<{
   config: Config
@@ -61,9 +74,13 @@ const farewellMs = 600
 export async function runDaemon({ config, env, signal }: DaemonOptions): Promise<void> {
   const { connection, stateDir } = config
   const secrets = createSecrets()
-  const { credential, trust } = await readSecrets(config, env, secrets)
   const clock = systemClock()
-  const startedAtMs = clock.now().wallMs
+  /** What is logged before there is a log. */
+  const unsaid: string[] = []
+  let warn = (message: string): void => void unsaid.push(message)
+  const store = assignmentStore(join(stateDir, 'assignment.json'), message => warn(message))
+  const { credential, trust, findProxy } = await readSecrets(config, env, { secrets, clock, store })
+  const { wallMs: startedAtMs, bootMs: startedBootMs } = clock.now()
   const redactor = createRedactor(secrets)
   let pipeline: Pipeline | null = null
   /** What is logged before the ring is open goes into it as soon as it is. */
@@ -78,6 +95,8 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     },
   })
   const { log } = operator
+  warn = message => log.warn(message)
+  for (const message of unsaid) warn(message)
 
   const lock = await lockState(stateDir)
   const control = await claim(config.controlSocket, log)
@@ -86,7 +105,11 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     const { wallMs, monoMs } = clock.now()
     return { at: isoTime(wallMs), bootId: clock.bootId, monoMs }
   }
-  const device = { hub: credential.hub, deviceId: credential.deviceId, moduleId: credential.moduleId }
+  /** Who we are by now: a provisioning service may assign another hub, and files may be renewed. */
+  let identity: Identity | null = null
+  /** One object for all who tell of it, so that none of them tells of the hub before. */
+  const device = deviceOf(credential.claims)
+  const fingerprint = () => (identity ?? credential.claims).fingerprint
   const { settings, hash } = describeConfig(config)
   const clockAtStart = await readClock(clock)
   const host = { synchronised: clockAtStart.synchronised }
@@ -94,11 +117,18 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     pid: process.pid,
     device,
     protocol: connection.protocol,
-    credential: credential.fingerprint,
+    credential: fingerprint(),
     configHash: hash,
     ringBudgetBytes: config.ring.budgetBytes,
     versions: versions(),
     clock: clockAtStart,
+  }
+  const context = () => {
+    const { bootId } = clock
+    const now = clock.now()
+    const said = pipeline?.context(conn) ?? noContext
+    const known = { ...start, credential: fingerprint() }
+    return { ...known, clock: { ...now, bootId }, startedAt: isoTime(startedAtMs), ...said }
   }
   // Before the ring is opened: what it writes then is of this run.
   const memory = await recall(ringDir, log)
@@ -107,14 +137,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     budgetBytes: config.ring.budgetBytes,
     stamp,
     classes: recordClasses,
-    context: () => {
-      const { bootId } = clock
-      const now = clock.now()
-      const said = pipeline?.context(conn) ?? noContext
-      return JSON.parse(
-        redactor.json({ ...start, clock: { ...now, bootId }, startedAt: isoTime(startedAtMs), ...said }),
-      )
-    },
+    context: () => JSON.parse(redactor.json(context())),
     onNotice: ({ exceeded, ...fields }) => {
       if (exceeded) log.warn('more was written in a day than flash should bear: syncs are put together', fields)
       else log.info('less was written in a day again: syncs are as frequent as before', fields)
@@ -126,12 +149,14 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     redactor,
     clock,
     synchronised: () => host.synchronised,
+    versions: describeVersions(start.versions),
     onEpisode: episode => {
       const { state, planned, verdict } = episode
       const { cause, confidence, title } = verdict
-      verbose.episode(episode)
+      const isOurs = episode.conn === conn
+      if (isOurs) verbose.episode(episode)
       const away = planned ? 'away as planned' : 'outage'
-      const message = `${state === 'open' ? away : 'back'}: ${title}`
+      const message = `${isOurs ? '' : `${episode.conn}: `}${state === 'open' ? away : 'back'}: ${title}`
       log[planned ? 'info' : 'warn'](message, { cause, confidence })
     },
   })
@@ -153,7 +178,9 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     if (action !== 'kept') log.warn('the ring was put right', { path, action, reason, lost })
   }
 
-  const present = { conn, protocol: connection.protocol, credential: credential.fingerprint, bootId: clock.bootId }
+  /** What is spoken by now. */
+  let spoken = firstChoice(connection.protocol)
+  const present = { conn, protocol: spoken, credential: fingerprint(), bootId: clock.bootId }
   const remembered = remember(memory, { ...present, now: clock.now() })
   await records.record('start', start)
   records.follow(remembered)
@@ -169,9 +196,12 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   const { allowedContainers, privateHosts } = config.upload
   const uploader = createUploader({
     outbox,
-    link: createFileUpload({ credential, trust, host: credential.hubHost, httpsPort: connection.ports.https, secrets }),
+    link:
+      credential.claims.moduleId === null
+        ? createFileUpload({ identity: () => identity, trust, httpsPort: connection.ports.https, secrets, findProxy })
+        : null,
     allowed: { containers: allowedContainers, privateHosts },
-    storage: { trust },
+    storage: { trust, findProxy },
     secrets,
     makeBundle: ({ request }, file, signal) =>
       makeBundle({
@@ -193,18 +223,48 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     },
   })
 
-  const status = async () =>
-    liveStatus({
+  const conditions = createConditions(clock, (condition, state) => {
+    const { code, text } = condition
+    log[state === 'begun' ? 'warn' : 'info'](`${state === 'begun' ? '' : 'over: '}${text}`, { code })
+    void records.record('condition', { ...condition, state }, state === 'begun' ? levels.warn : levels.info)
+  })
+  const lookForConditions = (): void => {
+    const { wallMs: nowMs, bootMs } = clock.now()
+    const facts = { nowMs, upMs: bootMs - startedBootMs, synchronised: host.synchronised, sdk: start.versions.sdk }
+    conditions.look(conditionsIn({ ...facts, ring: ring.state, credential: credentialWatch.state() }))
+  }
+  const credentialWatch = watchCredential(clock, () => lookForConditions())
+
+  const intake = createIntake({ records, clock, memory, note: (message, fields) => log.info(message, fields) })
+  const ingest = await listenTo(config.ingestSocket, intake, log)
+
+  const watch =
+    config.watch.length === 0
+      ? null
+      : createWatch({
+          hosts: config.watch,
+          nowMs: () => clock.now().bootMs,
+          record: (change, level) => void records.record('condition', change, level),
+          note: (message, fields) => log.warn(message, fields),
+        })
+
+  const status = async () => {
+    lookForConditions()
+    return liveStatus({
       startedAtMs,
       nowMs: clock.now().wallMs,
       device,
-      protocol: connection.protocol,
+      conditions: conditions.shown(),
+      protocol: spoken,
       state: records.state(conn),
+      applications: intake.connections().map(each => ({ ...each, state: records.state(each.conn) })),
+      watched: watch?.sockets() ?? [],
       ring: ring.state,
       ringDir,
       outbox: await outbox.state(),
       versions: start.versions,
     })
+  }
   const methods = createMethods({
     device,
     ringDir,
@@ -216,8 +276,45 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     onFailure: (name, error) => log.error('a direct method failed', { method: name, err: error }),
   })
 
+  const protocolMemory = openProtocolMemory(join(stateDir, 'protocol.json'), (message, err) =>
+    log.warn(message, { err }),
+  )
+  const isProxied = (): boolean => identity !== null && findProxy(identity.host, connection.ports.https) !== null
+
+  /** A sample is wanted as soon as a session is lost: what the host was like ten seconds later explains less. */
+  const moments = new EventEmitter()
+  let hubAddress: string | null = null
+
+  const lastGood = await openLastGood(join(stateDir, 'addresses.json'), (message, err) => log.warn(message, { err }))
+  const lookup = createSystemLookup()
+  const probing = createProbing({
+    clock,
+    lastGood,
+    isProxied: protocol => isOverWebSocket(protocol) && isProxied(),
+    run: (heard, signal) => {
+      if (identity === null) return null
+      const target = targetOf(config, identity, spoken, {
+        trust,
+        proxy: findProxy(identity.host, connection.ports.https),
+      })
+      const known = { heard, lastGood: lastGood.of(target.host), lookup, clock }
+      const onMistake = (probe: string, err: unknown): void => log.error('a probe has failed', { probe, err })
+      return runProbes({ target, settings: config.probes, signal, onMistake, ...known })
+    },
+    told: answers => records.probed(conn, answers),
+  })
+  const asked = await probedBefore(ringDir, memory, conn)
+  if (
+    asked.length > 0 &&
+    records.state(conn)?.episode?.id === memory.openEpisodes.find(open => open.conn === conn)?.id
+  ) {
+    records.probed(conn, asked, true)
+    probing.askedBefore()
+  }
+
   const parts: Part[] = [
     uploader.part,
+    ...(config.probes.enabled ? [probing.part] : []),
     samplerPart(
       config,
       records,
@@ -225,24 +322,49 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
       snapshot => {
         host.synchronised = snapshot.synchronised
       },
-      counter(records, clock),
+      both(counter(records, clock), lookForConditions),
+      { wanted: signal => once(moments, 'lost', { signal }), hubAddress: () => hubAddress },
     ),
     { name: 'recall', run: signal => verbose.run(signal) },
+    ...(ingest === null ? [] : [ingest]),
+    ...(watch === null ? [] : [watch.part]),
     // Unless the samples for the ring are as dense.
     ...(place !== null && config.samples.intervalSeconds > 1 ? [secondsPart(config, verbose, clock)] : []),
     {
       name: 'connection',
-      run: signal =>
+      run: async signal =>
         supervise(
           {
             credential,
-            protocol: connection.protocol,
-            tap: tapMqtt,
-            wiring: wiringOf(config, { credential, trust, clock, secrets }),
+            protocol: spoken,
+            tap: await loadTap[spoken](),
+            clock,
+            wiring: (identity, protocol) =>
+              wiringOf(config, identity, protocol, { trust: trustOf(trust, identity), clock, secrets, findProxy }),
+            ...(connection.protocol === 'auto' ? { chooser: chooseAutomatically(protocolMemory, isProxied) } : {}),
             limits: limitsOf(config),
             sasLifetimeSeconds: connection.sasLifetimeSeconds,
             lastIncarnation: memory.nextInc - 1,
-            onEvent: (event, incarnation) => records.wire(conn, event, incarnation),
+            onEvent: (event, incarnation) => {
+              spoken = event.protocol
+              credentialWatch.heard(event)
+              records.wire(conn, event, incarnation)
+              probing.heard(event)
+              if (event.type === 'tcpConnected') hubAddress = event.address
+              if (event.type === 'closed') {
+                hubAddress = null
+                if (event.lastedMs !== null) moments.emit('lost')
+              }
+            },
+            onIdentity: found => {
+              const before = fingerprint()
+              identity = found
+              Object.assign(device, deviceOf(found))
+              credentialWatch.found(found)
+              records.identity(conn, found.fingerprint)
+              // So that it is known after a crash too, before the next segment says it.
+              if (found.fingerprint !== before) void records.record('context', { why: 'identity', ...context() })
+            },
             onPacket: (header, incarnation) => verbose.note('wire', header, conn, incarnation),
             onMethod: methods,
           },
@@ -250,12 +372,13 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
         ),
     },
   ]
-  control?.answer({ status })
+  control?.answer({ status, mark: said => writeMark(records, clock, said.get('note') ?? '') })
 
   const crash = watchForCrash()
   try {
     await Promise.race([runTogether(parts, signal, graceMs), crash.happened])
-    const said = records.writeCounts(conn).then(() => records.record('stop', { why: String(signal.reason) }))
+    const counted = Promise.all(records.connections().map(each => records.writeCounts(each)))
+    const said = counted.then(() => records.record('stop', { why: String(signal.reason) }))
     await atMost(said)
     await atMost(verbose.forget())
     log.info('hubrec has stopped', { why: String(signal.reason) })
@@ -277,37 +400,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
 const atMost = (work: Promise<unknown>): Promise<unknown> =>
   Promise.race([work, sleep(farewellMs, undefined, { ref: false })])
 
-/** All that is wrong with what the configuration points to, at once. */
-async function readSecrets(
-  { connection }: Config,
-  env: NodeJS.ProcessEnv,
-  secrets: Secrets,
-): Promise<{ credential: Credential; trust: Trust }> {
-  const problems: string[] = []
-  const read = async (place: string, file: string | null): Promise<string | null> => {
-    if (file === null) return null
-    return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      problems.push(`${place}: ${file} cannot be read: ${error.code}`)
-      return null
-    })
-  }
-  const [ca, knownRoots, credential] = await Promise.all([
-    read('connection.caFile', connection.caFile),
-    read('connection.knownRootsFile', connection.knownRootsFile),
-    loadCredential({ file: connection.connectionStringFile, env }, secrets).catch((error: unknown) => {
-      if (!(error instanceof CredentialError)) throw error
-      problems.push(...error.problems.map(problem => `${error.place}: ${problem}`))
-      return null
-    }),
-  ])
-  try {
-    const trust = createTrust(ca, knownRoots)
-    if (credential !== null && problems.length === 0) return { credential, trust }
-  } catch (error) {
-    problems.push(`connection.caFile or connection.knownRootsFile: ${(error as Error).message}`)
-  }
-  throw new AgentError('CREDENTIAL_INVALID', 'the credential or what it needs cannot be used', problems)
-}
+const deviceOf = ({ hub, deviceId, moduleId }: Claims): Device => ({ hub, deviceId, moduleId })
 
 /** Without the socket the daemon still records; only `hubrec status` will not find it. */
 async function claim(path: string, log: Log): Promise<ControlSocket | null> {
@@ -317,6 +410,16 @@ async function claim(path: string, log: Log): Promise<ControlSocket | null> {
   } catch (error) {
     if (error instanceof AgentError) throw error
     log.error('no control socket: hubrec status will not find this daemon', { path, err: error })
+    return null
+  }
+}
+
+/** Without the socket the daemon still records its own connection; only applications do not reach it. */
+async function listenTo(path: string, intake: Intake, log: Log): Promise<Part | null> {
+  try {
+    return await openIngest({ path, intake, note: (message, fields) => log.warn(message, fields) })
+  } catch (error) {
+    log.error('no ingest socket: what applications record does not reach this daemon', { path, err: error })
     return null
   }
 }
@@ -335,92 +438,12 @@ async function recall(ringDir: string, log: Log): Promise<Memory> {
 
 const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
-function samplerPart(
-  config: Config,
-  records: Pipeline,
-  clock: Clock,
-  onClock: (snapshot: ClockSnapshot) => void,
-  onTick: () => void,
-): Part {
-  let before = clock.now()
-  const record = (sample: Sample): void => {
-    const now = clock.now()
-    for (const change of clockChanges(before, now)) void records.record('clock', change, levels.warn)
-    before = now
-    if (sample.clock) onClock(sample.clock as ClockSnapshot)
-    void records.record('sample', sample, levels.debug)
-    onTick()
-  }
-  const { samples, stateDir } = config
-  const intervalMs = samples.intervalSeconds * 1e3
-  return { name: 'sampler', run: signal => runSampler({ intervalMs, stateDir, clock, record, signal }) }
+const both = (one: () => void, other: () => void) => (): void => {
+  one()
+  other()
 }
-
-/** Samples for the verbose file. */
-function secondsPart({ stateDir }: Config, verbose: Recall, clock: Clock): Part {
-  const record = (sample: Sample): void => verbose.note('sample', sample)
-  const options = { intervalMs: 1_000, stateDir, clock, record, readings: readingsEachSecond }
-  return { name: 'seconds', run: signal => runSampler({ ...options, signal }) }
-}
-
-/** A dead link is found out by a ping that half a keepalive has not answered. */
-const detectionLimitMs = ({ connection }: Config): number => connection.keepaliveSeconds * 1_500
-
-function wiringOf(
-  { connection }: Config,
-  { credential, ...given }: Pick<Wiring, 'trust' | 'clock' | 'secrets'> & { credential: Credential },
-): Wiring {
-  const { dns, tcp, tls, accept } = connection.timeoutSeconds
-  return {
-    ...given,
-    host: credential.host,
-    port: credential.port ?? connection.ports.mqtt,
-    gateway: credential.gateway,
-    timeoutsMs: { dns: dns * 1e3, tcp: tcp * 1e3, tls: tls * 1e3, accept: accept * 1e3 },
-    keepaliveSeconds: connection.keepaliveSeconds,
-  }
-}
-
-function limitsOf({ connection }: Config): BackoffLimits {
-  const { capSeconds, refusedCapSeconds, takeOverFloorSeconds, takeOverCapSeconds } = connection.retry
-  return {
-    capMs: capSeconds * 1e3,
-    refusedCapMs: refusedCapSeconds * 1e3,
-    takeOverFloorMs: takeOverFloorSeconds * 1e3,
-    takeOverCapMs: takeOverCapSeconds * 1e3,
-  }
-}
-
-/** Writes the counts of an open outage once a minute. */
-function counter(records: Pipeline, clock: Clock): () => void {
-  let countedMs = clock.now().bootMs
-  return () => {
-    const nowMs = clock.now().bootMs
-    if (nowMs - countedMs < countsEveryMs) return
-    countedMs = nowMs
-    void records.writeCounts(conn)
-  }
-}
-
-const countsEveryMs = 60_000
 
 /** What a context says before the connection is followed. */
 const noContext = { session: null, episode: null, incarnation: 0, credentialWorked: false }
 
 const isoTime = (ms: number): string => new Date(ms).toISOString()
-
-/** What nobody caught ends the run, but not before it is in the ring. */
-function watchForCrash(): { happened: Promise<never>; forget(): void } {
-  let reject: (error: unknown) => void = () => undefined
-  const happened = new Promise<never>((_resolve, fail) => {
-    reject = fail
-  })
-  const events = ['uncaughtException', 'unhandledRejection'] as const
-  for (const event of events) process.on(event, reject)
-  return {
-    happened,
-    forget: () => {
-      for (const event of events) process.off(event, reject)
-    },
-  }
-}

@@ -2,11 +2,15 @@
 
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Condition } from './conditions.js'
 import type { Episode } from './evidence/episode.js'
 import { noMemory, readEpisodes, readMemory } from './evidence/read.js'
 import type { ConnectionState } from './pipeline.js'
 import type { RingState } from './ring/ring.js'
 import type { Versions } from './versions.js'
+
+/** `hub` is `null` until a provisioning service has assigned one. */
+export type Device = Readonly<{ hub: string | null; deviceId: string; moduleId: string | null }>
 
 export type Status = Readonly<{
   daemon: 'running' | 'down'
@@ -14,7 +18,7 @@ export type Status = Readonly<{
   startedAt: string | null
   /** The newest record's time, where the daemon is down. */
   lastRecordAt?: string | null
-  device: Readonly<{ hub: string; deviceId: string; moduleId: string | null }> | null
+  device: Device | null
   connection: Readonly<{
     name: string
     protocol: string
@@ -26,6 +30,10 @@ export type Status = Readonly<{
     /** `null` before the first. */
     incarnation: number | null
   }>
+  /** The connections of applications that record theirs. */
+  applications: readonly ApplicationStatus[]
+  /** Sockets of other applications, as they were seen from outside up to half a minute ago. */
+  watched: readonly WatchedStatus[]
   /** The outage that goes on. */
   episode: Episode | null
   lastEpisode: Episode | null
@@ -37,18 +45,38 @@ export type Status = Readonly<{
   versions: Partial<Versions>
 }>
 
-/** `device` or `device/module`. */
-export const deviceName = ({ deviceId, moduleId }: NonNullable<Status['device']>): string =>
-  moduleId === null ? deviceId : `${deviceId}/${moduleId}`
+export type WatchedStatus = Readonly<{
+  host: string
+  unit: string | null
+  state: string
+  peer: string
+  rttMs: number | null
+}>
 
-export type Condition = Readonly<{ code: string; since: string; severity: 'warning' | 'error'; text: string }>
+export type ApplicationStatus = Readonly<{
+  conn: string
+  name: string
+  pid: number
+  protocol: string
+  state: 'online' | 'offline'
+  since: string | null
+  episode: Episode | null
+  lastEpisode: Episode | null
+}>
+
+/** `device` or `device/module`. */
+export const deviceName = ({ deviceId, moduleId }: Device): string =>
+  moduleId === null ? deviceId : `${deviceId}/${moduleId}`
 
 export type LiveParts = Readonly<{
   startedAtMs: number
   nowMs: number
-  device: NonNullable<Status['device']>
+  device: Device
+  conditions: readonly Condition[]
   protocol: string
   state: ConnectionState | null
+  applications: readonly Readonly<{ conn: string; name: string; pid: number; state: ConnectionState | null }>[]
+  watched: Status['watched']
   ring: RingState
   ringDir: string
   outbox: Status['outbox']
@@ -59,8 +87,11 @@ export function liveStatus({
   startedAtMs,
   nowMs,
   device,
+  conditions,
   protocol,
   state,
+  applications,
+  watched,
   ring,
   ringDir,
   outbox,
@@ -79,30 +110,27 @@ export function liveStatus({
       methods: state?.subscribed ?? false,
       incarnation: state?.incarnation ?? null,
     },
+    applications: applications.map(applicationStatus),
+    watched,
     episode: state?.episode ?? null,
     lastEpisode: state?.lastEpisode ?? null,
-    conditions: conditionsOf(ring, nowMs),
+    conditions,
     ring: { dir: ringDir, ...ring },
     outbox,
     versions,
   }
 }
 
-/** Those that a status can tell from what it holds. */
-function conditionsOf(ring: RingState, nowMs: number): Condition[] {
-  const since = new Date(nowMs).toISOString()
-  const found: Condition[] = []
-  if (ring.mode === 'memory') {
-    const text = `the disk refuses (${ring.refusal ?? 'unknown error'}): records are kept in memory, ${ring.lostUnsaid} are lost so far`
-    found.push({ code: 'ring-in-memory', since, severity: 'error', text })
-  }
-  if (ring.writesAreGrouped) {
-    const megabytes = Math.round(ring.writtenDayBytes / 1e6)
-    const text = `${megabytes} MB were written in a day, more than flash should bear: records reach the disk up to a minute later`
-    found.push({ code: 'ring-writes-grouped', since, severity: 'warning', text })
-  }
-  return found
-}
+const applicationStatus = ({ conn, name, pid, state }: LiveParts['applications'][number]): ApplicationStatus => ({
+  conn,
+  name,
+  pid,
+  protocol: state?.protocol ?? 'unknown',
+  state: state?.state ?? 'offline',
+  since: state?.since ?? null,
+  episode: state?.episode ?? null,
+  lastEpisode: state?.lastEpisode ?? null,
+})
 
 /** What is known without a daemon. */
 export async function statusFromRing(stateDir: string): Promise<Status> {
@@ -129,8 +157,10 @@ export async function statusFromRing(stateDir: string): Promise<Status> {
       methods: false,
       incarnation: memory.nextInc > 1 ? memory.nextInc - 1 : null,
     },
-    episode: openEpisodes.at(-1) ?? null,
-    lastEpisode: episodes.at(-1) ?? null,
+    applications: [],
+    watched: [],
+    episode: openEpisodes.findLast(isOurs) ?? null,
+    lastEpisode: episodes.findLast(isOurs) ?? null,
     conditions: [],
     ring: {
       dir,
@@ -143,10 +173,12 @@ export async function statusFromRing(stateDir: string): Promise<Status> {
   }
 }
 
+const isOurs = ({ conn }: Episode): boolean => conn === 'hubrec'
+
 /** A `start` record's data, which each `context` record repeats. */
 export type StartData = Readonly<{
   pid: number
-  device: NonNullable<Status['device']>
+  device: Device
   protocol: string
   /** Fingerprint of the credential. */
   credential: string

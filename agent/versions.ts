@@ -1,9 +1,7 @@
 /** What runs here: hubrec, the SDK it drives, Node and the system. */
-import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { arch, release, type } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { hubrecVersion, readPackage } from './own-version.js'
 
 export type Versions = Readonly<{
   hubrec: string
@@ -17,7 +15,7 @@ export type Versions = Readonly<{
 /** Read once; a running process stays what it was started as. */
 export function versions(): Versions {
   known ??= {
-    hubrec: ownVersion(dirname(fileURLToPath(import.meta.url))),
+    hubrec: hubrecVersion(),
     sdk: {
       device: versionOf('azure-iot-device'),
       mqtt: versionOf('azure-iot-device-mqtt'),
@@ -29,32 +27,17 @@ export function versions(): Versions {
   return known
 }
 
+/** As one text, in which another version is another text. */
+export const describeVersions = ({ hubrec, sdk, node, os }: Versions): string =>
+  `hubrec ${hubrec}, SDK ${sdk.device} (mqtt ${sdk.mqtt}), Node ${node}, ${os}`
+
 let known: Versions | undefined
-
-const packageName = 'iothub-flight-recorder'
-
-/** Upwards, because compiled files lie a folder deeper than their sources. */
-function ownVersion(folder: string): string {
-  const found = readPackage(join(folder, 'package.json'))
-  if (found?.name === packageName) return found.version
-  const parent = dirname(folder)
-  return parent === folder ? 'unknown' : ownVersion(parent)
-}
 
 function versionOf(name: string): string {
   try {
     return readPackage(createRequire(import.meta.url).resolve(`${name}/package.json`))?.version ?? 'unknown'
   } catch (error) {
     if (error instanceof Error && 'code' in error) return 'unknown'
-    throw error
-  }
-}
-
-function readPackage(path: string): { name: string; version: string } | null {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'))
-  } catch (error) {
-    if (error instanceof Error && 'code' in error) return null
     throw error
   }
 }

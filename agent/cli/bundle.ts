@@ -1,14 +1,14 @@
 /** `hubrec bundle`: a time window as one archive, for support. */
 import { access, constants, rename } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { CredentialError, loadCredential } from '../../transports/credentials.js'
+import { CredentialError, type CredentialSettings, loadCredential } from '../../transports/credentials.js'
 import { createSecrets, type Secrets } from '../../transports/secrets.js'
 import { type Made, makeBundle } from '../bundle/make.js'
 import { describeConfig } from '../config/describe.js'
 import { loadConfig } from '../config/load.js'
 import { causeTitles } from '../diagnosis/catalogue.js'
 import { AgentError } from '../errors.js'
-import { readMemory } from '../evidence/read.js'
+import { readMemory, readRecords } from '../evidence/read.js'
 import { createRedactor } from '../redact.js'
 import { deviceName, type StartData } from '../status.js'
 import { versions } from '../versions.js'
@@ -21,7 +21,7 @@ const { config, 'state-dir': stateDir } = sourceOptions
 export const bundle: Command = {
   name: 'bundle',
   summary: 'write a bundle: what happened in a time window, redacted, as one archive',
-  usage: '[--since T] [--until T] [-o FILE]',
+  usage: '[--since T] [--until T] [--around ID] [-o FILE]',
   details: 'Works beside a running daemon and after it has died. What could not be had is named in manifest.json.',
   options: {
     ...windowOptions,
@@ -32,11 +32,11 @@ export const bundle: Command = {
   positionalsMax: 0,
   async run(values, _positionals, io) {
     const nowMs = Date.now()
-    const window = windowOf(values, nowMs)
     const loaded = await loadConfig({ file: text(values, 'config'), env: io.env, stateDir: text(values, 'state-dir') })
     const secrets = createSecrets()
-    await learnSecrets(loaded.config.connection.connectionStringFile, secrets, io)
+    await learnSecrets(loaded.config.connection, secrets, io)
     const ringDir = join(loaded.config.stateDir, 'ring')
+    const window = await windowOf(values, { records: options => readRecords(ringDir, options) }, nowMs)
     const { lastFacts } = await readMemory(ringDir)
     const told = lastFacts?.data as Partial<StartData> | undefined
     const output = text(values, 'output')
@@ -67,9 +67,9 @@ export const bundle: Command = {
 }
 
 /** The ring was redacted when it was written; what the bundle adds must not bring the secret back. */
-async function learnSecrets(file: string | null, secrets: Secrets, { env, complain }: Io): Promise<void> {
+async function learnSecrets(settings: CredentialSettings, secrets: Secrets, { env, complain }: Io): Promise<void> {
   try {
-    await loadCredential({ file, env }, secrets)
+    await loadCredential({ settings, env }, secrets)
   } catch (error) {
     if (!(error instanceof CredentialError)) throw error
     complain(`hubrec bundle: goes on without the credential: ${error.message}`)

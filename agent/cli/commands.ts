@@ -7,6 +7,8 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   episodes: async () => (await import('./episodes.js')).episodes,
   logs: async () => (await import('./logs.js')).logs,
   explain: async () => (await import('./explain.js')).explain,
+  mark: async () => (await import('./mark.js')).mark,
   bundle: async () => (await import('./bundle.js')).bundle,
   verify: async () => (await import('./verify.js')).verify,
+  diagnose: async () => (await import('./diagnose.js')).diagnose,
 }

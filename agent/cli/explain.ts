@@ -2,7 +2,7 @@
 import { catalogue } from '../diagnosis/catalogue.js'
 import { type Cause, type Ceiling, families } from '../diagnosis/cause.js'
 import { codes, type HubCode } from '../diagnosis/codes.js'
-import { lookUp } from '../diagnosis/look-up.js'
+import { causesFor, lookUp } from '../diagnosis/look-up.js'
 import type { Command } from './command.js'
 
 export const explain: Command = {
@@ -10,12 +10,15 @@ export const explain: Command = {
   summary: 'what a cause or an error code of the hub means, how each side sees it, and what to do',
   usage: '[CAUSE|CODE]',
   details:
-    'A cause is an id such as dns-failure, a code is one of the hub such as 404104 or 500xxx, or its name. Without either, all causes are listed.',
+    'A cause is an id such as dns-failure, a code is one of the hub such as 404104 or 500xxx, or its name. Without either, all of them are listed.',
   options: {},
   positionalsMax: 1,
   async run(values, [asked], io) {
     if (asked === undefined) {
-      for (const line of values.json ? catalogue.map(causeJson) : overview()) io.print(line)
+      const lines = values.json
+        ? [...catalogue.map(causeJson), ...codes.map(code => codeJson(code, causesFor(code)))]
+        : overview()
+      for (const line of lines) io.print(line)
       return 0
     }
     const found = lookUp(asked)
@@ -42,7 +45,7 @@ const codeJson = (code: HubCode, causes: readonly Cause[]): string =>
   JSON.stringify({ ...code, causes: causes.map(plain) })
 
 /** A cause without its rules. */
-const plain = ({ id, family, title, hubCodes, ceiling, planned, sees, meaning, nextSteps, docs }: Cause) => ({
+const plain = ({ id, family, title, hubCodes, ceiling, planned, sees, meaning, tells, nextSteps, docs }: Cause) => ({
   cause: id,
   family,
   title,
@@ -51,6 +54,7 @@ const plain = ({ id, family, title, hubCodes, ceiling, planned, sees, meaning, n
   planned,
   sees,
   meaning,
+  tells,
   nextSteps,
   docs,
 })
@@ -61,11 +65,17 @@ function overview(): string[] {
     const members = catalogue.filter(cause => cause.family === family)
     return [family, ...members.map(({ id, title }) => `  ${id.padEnd(width)}  ${title}`), '']
   })
-  return [...listed, 'hubrec explain CAUSE says more; hubrec explain CODE explains a code of the hub, such as 404104.']
+  return [
+    ...listed,
+    'codes',
+    ...codes.map(({ code, name }) => `  ${code.padEnd(width)}  ${name}`),
+    '',
+    'hubrec explain CAUSE or hubrec explain CODE says more.',
+  ]
 }
 
 function describeCause(cause: Cause): string[] {
-  const { id, family, title, planned, sees, meaning, nextSteps, docs, hubCodes, ceiling } = cause
+  const { id, family, title, planned, sees, meaning, tells, nextSteps, docs, hubCodes, ceiling } = cause
   return [
     `${id}: ${title}`,
     '',
@@ -73,6 +83,9 @@ function describeCause(cause: Cause): string[] {
     ...(planned ? wrapped('It is planned: nothing has to be repaired.') : []),
     '',
     ...sides(sees),
+    '',
+    ...labelled('for it', tells.raises),
+    ...labelled('against', tells.rulesOut),
     '',
     'at the device, do this',
     ...numbered(nextSteps.device),
@@ -93,6 +106,8 @@ function describeCode(code: HubCode, causes: readonly Cause[]): string[] {
     '',
     ...wrapped(code.means),
     ...labelled('seen by', code.seenBy),
+    ...labelled('device', code.device),
+    ...labelled("hub's log", code.log),
     '',
     ...(causes.length === 0
       ? [...wrapped('None of the causes that hubrec knows goes with this code.'), '']

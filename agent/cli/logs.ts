@@ -12,7 +12,7 @@ import { openSource, windowOf } from './source.js'
 export const logs: Command = {
   name: 'logs',
   summary: 'the records, all types, oldest first',
-  usage: '[--since T] [--until T] [--type TYPE]... [--follow] [--raw]',
+  usage: '[--since T] [--until T] [--around ID] [--type TYPE]... [--follow] [--raw]',
   details: [
     'What is known to be missing is printed in its place, as a gap. A damaged ring prints what is sound.',
     'With --raw the whole ring comes as one gzip file of JSON lines, as quickly as it can be copied: what is packed on',
@@ -30,7 +30,7 @@ export const logs: Command = {
     if (values.raw) return copyRing(values, io)
     const types = typesOf(values)
     const source = await openSource(values, io)
-    const window = windowOf(values, Date.now())
+    const window = await windowOf(values, source, Date.now())
     if (values.follow && source.ringDir === null) throw new AgentError('USAGE', 'a bundle cannot be followed')
     const records =
       values.follow && source.ringDir !== null
@@ -43,7 +43,7 @@ export const logs: Command = {
 }
 
 async function copyRing(values: Values, io: Io): Promise<ExitCode> {
-  const narrowing = ['since', 'until', 'type', 'follow', 'json'].filter(name => values[name] !== undefined)
+  const narrowing = ['since', 'until', 'around', 'type', 'follow', 'json'].filter(name => values[name] !== undefined)
   const problems = narrowing.map(name => `--${name}: not with --raw, which copies everything`)
   if (io.isTerminal) problems.push('--raw: a gzip file is nothing for a terminal; send it into a file with >')
   if (problems.length > 0) throw new AgentError('USAGE', 'the ring cannot be copied like this', problems)

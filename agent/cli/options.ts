@@ -10,4 +10,5 @@ export const sourceOptions = {
 export const windowOptions = {
   since: { type: 'string', value: 'T', help: 'from then on: RFC 3339, unix seconds, or 15m, 2h, 3d ago' },
   until: { type: 'string', value: 'T', help: 'up to then, in the same forms' },
+  around: { type: 'string', value: 'ID', help: 'a quarter of an hour before a mark or an outage, to 5 min after it' },
 } as const satisfies Readonly<Record<string, Option>>

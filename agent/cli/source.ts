@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { openBundle } from '../bundle/unzip.js'
 import { loadConfig } from '../config/load.js'
 import { AgentError } from '../errors.js'
+import { pointedAt, windowAround } from '../evidence/around.js'
 import type { Episode } from '../evidence/episode.js'
 import { type RecordOptions, readEpisodes, readRecords } from '../evidence/read.js'
 import type { InferredGap, LogRecord } from '../evidence/record.js'
@@ -48,9 +49,34 @@ export async function openSource(values: Values, io: Io): Promise<Source> {
   }
 }
 
-/** @throws AgentError `USAGE` for a time that cannot be read */
-export function windowOf(values: Values, nowMs: number): Window {
+/** Where a daemon of this state answers, and what it writes to. */
+export async function placesOf(values: Values, io: Io): Promise<{ socket: string; dir: string }> {
+  const given = text(values, 'state-dir')
+  if (given !== undefined) return { socket: join(resolve(given), 'control.sock'), dir: resolve(given) }
+  const { config } = await loadConfig({ file: text(values, 'config'), env: io.env })
+  return { socket: config.controlSocket, dir: config.stateDir }
+}
+
+/** @throws AgentError `USAGE` for a time that cannot be read, and for an id that no record has */
+export async function windowOf(values: Values, source: Pick<Source, 'records'>, nowMs: number): Promise<Window> {
+  const id = text(values, 'around')
+  if (id !== undefined) return around(id, values, source, nowMs)
   const parsed = parseWindow({ since: text(values, 'since'), until: text(values, 'until') }, nowMs)
   if ('problems' in parsed) throw new AgentError('USAGE', 'the times cannot be read', parsed.problems)
   return parsed.window
+}
+
+async function around(id: string, values: Values, source: Pick<Source, 'records'>, nowMs: number): Promise<Window> {
+  const others = ['since', 'until'].filter(name => values[name] !== undefined)
+  if (others.length > 0) {
+    throw new AgentError(
+      'USAGE',
+      'the window is given twice',
+      others.map(name => `--${name}: not with --around`),
+    )
+  }
+  const window = await windowAround(source.records({ types: pointedAt }), id, nowMs)
+  if (window === null)
+    throw new AgentError('USAGE', `no mark and no outage has the id ${id}; hubrec episodes shows theirs`)
+  return window
 }

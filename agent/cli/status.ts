@@ -1,11 +1,10 @@
 /** `hubrec status`: how it is now, from the running daemon, or from the ring alone. */
-import { join, resolve } from 'node:path'
-import { loadConfig } from '../config/load.js'
 import { askDaemon } from '../control.js'
 import { duration } from '../diagnosis/words.js'
-import { type Status, statusFromRing } from '../status.js'
-import { type Command, type Io, text, type Values } from './command.js'
+import { type ApplicationStatus, deviceName, type Status, statusFromRing } from '../status.js'
+import type { Command } from './command.js'
 import { sourceOptions } from './options.js'
+import { placesOf } from './source.js'
 
 const { config, 'state-dir': stateDir } = sourceOptions
 
@@ -26,13 +25,6 @@ export const status: Command = {
   },
 }
 
-async function placesOf(values: Values, io: Io): Promise<{ socket: string; dir: string }> {
-  const given = text(values, 'state-dir')
-  if (given !== undefined) return { socket: join(resolve(given), 'control.sock'), dir: resolve(given) }
-  const { config } = await loadConfig({ file: text(values, 'config'), env: io.env })
-  return { socket: config.controlSocket, dir: config.stateDir }
-}
-
 function describe(status: Status): string[] {
   const { daemon, connection, episode, lastEpisode, conditions, ring, outbox, device } = status
   const age = connection.sessionAgeMs === null ? '' : ` for ${duration(connection.sessionAgeMs)}`
@@ -44,7 +36,7 @@ function describe(status: Status): string[] {
   return [
     `daemon      ${daemon}${daemon === 'down' ? `, last record ${status.lastRecordAt ?? 'never'}` : ` since ${status.startedAt}`}`,
     ...(device
-      ? [`device      ${device.deviceId}${device.moduleId ? `/${device.moduleId}` : ''} at ${device.hub}`]
+      ? [`device      ${deviceName(device)}${device.hub === null ? ', no hub assigned yet' : ` at ${device.hub}`}`]
       : []),
     `connection  ${connection.state}${age}, ${connection.protocol}${methods}`,
     ...(episode
@@ -52,10 +44,21 @@ function describe(status: Status): string[] {
       : []),
     `last        ${verdict}`,
     ...(lastEpisode?.verdict.nextSteps.slice(0, 1).map(step => `do          ${step}`) ?? []),
+    ...status.applications.map(describeApplication),
+    ...status.watched.map(
+      ({ host, unit, state, rttMs }) =>
+        `watched     ${unit ?? 'a process'} to ${host}: ${state}${rttMs === null ? '' : `, round trip ${duration(rttMs)}`}, as seen from outside`,
+    ),
     ...conditions.map(({ severity, text }) => `${severity.padEnd(11)} ${text}`),
     `ring        ${fill(ring)} in ${ring.segments} segments at ${ring.dir}`,
     `outbox      ${outbox.waiting} waiting, ${mebibytes(outbox.bytes)}`,
   ]
+}
+
+function describeApplication({ conn, pid, protocol, state, since, episode, lastEpisode }: ApplicationStatus): string {
+  const verdict = episode ?? lastEpisode
+  const last = verdict ? `, last ${verdict.verdict.cause} (${verdict.verdict.confidence}) at ${verdict.startedAt}` : ''
+  return `application ${conn} (pid ${pid}) ${state}${since === null ? '' : ` since ${since}`}, ${protocol}${last}`
 }
 
 const fill = ({ bytes, budgetBytes }: Status['ring']): string =>

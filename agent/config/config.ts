@@ -1,11 +1,30 @@
 /** The configuration after it was checked: nobody checks it again. */
 import type { Protocol } from '../../transports/wire-event.js'
 
+export type X509Files = Readonly<{ certFile: string; keyFile: string; passphraseFile: string | null }>
+
 export type Config = Readonly<{
   connection: Readonly<{
     /** Where the secret lies; the secret itself is never part of a Config. `null`: from the environment. */
     connectionStringFile: string | null
-    protocol: Protocol
+    /** The files of a client certificate; the connection string then says `x509=true`. */
+    x509: X509Files | null
+    /** A SAS token that somebody else renews. */
+    sasTokenFile: string | null
+    /** The Device Provisioning Service, which assigns the hub. */
+    dps: Readonly<{
+      /** With a port if one is needed. */
+      endpoint: string
+      idScope: string
+      registrationId: string
+      symmetricKeyFile: string | null
+      x509: X509Files | null
+    }> | null
+    protocol: Protocol | 'auto'
+    /** `http://HOST:PORT`, perhaps with credentials: it is not shown as it is. `null`: what the environment says. */
+    proxy: string | null
+    /** One line, `user:password`; wins over what the URL holds. */
+    proxyCredentialsFile: string | null
     /** PEM; adds to the system's roots, for every connection. */
     caFile: string | null
     /** PEM: the roots IoT Hub is known to chain to, in place of those shipped. Only for judging a chain that failed. */
@@ -26,6 +45,21 @@ export type Config = Readonly<{
   ingestSocket: string
   ring: Readonly<{ budgetBytes: number }>
   samples: Readonly<{ intervalSeconds: number }>
+  /** What is asked once in an outage, beside the attempts: never with a credential. */
+  probes: Readonly<{
+    enabled: boolean
+    /** `HOST:PORT` of another host; `null`: none is asked. */
+    controlHost: string | null
+    /** A name that every resolver finds; `null`: none is asked for. */
+    controlName: string | null
+    /** Plain HTTP, and what its answer holds; `null`: none is asked, or whatever it says will do. */
+    portalUrl: string | null
+    portalText: string | null
+    /** `ADDRESS` or `ADDRESS:PORT`; `null`: those of the host. */
+    resolvers: readonly string[] | null
+  }>
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+  /** Hubs whose sockets of other applications are watched from outside. */
+  watch: readonly string[]
   upload: Readonly<{ allowedContainers: readonly string[]; privateHosts: readonly string[] }>
 }>

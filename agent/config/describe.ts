@@ -3,12 +3,20 @@ import { createHash } from 'node:crypto'
 import type { Config } from './config.js'
 
 /**
- * Nothing has to be taken out: a Config holds the places of secrets and never a secret, and its container URLs were
- * refused if they had a query or credentials.
+ * A Config holds the places of secrets, and its container URLs were refused if they had a query or credentials; only a
+ * proxy's URL may have some, and they are taken out.
  *
  * @returns `hash` tells two configurations apart at a glance: 12 hex digits of the SHA-256 of the settings' JSON
  */
 export function describeConfig(config: Config): Readonly<{ settings: Config; hash: string }> {
-  const hash = createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 12)
-  return { settings: config, hash }
+  const { connection } = config
+  const settings = { ...config, connection: { ...connection, proxy: withoutCredentials(connection.proxy) } }
+  const hash = createHash('sha256').update(JSON.stringify(settings)).digest('hex').slice(0, 12)
+  return { settings, hash }
+}
+
+function withoutCredentials(proxy: string | null): string | null {
+  if (proxy === null) return null
+  const { protocol, host } = new URL(proxy)
+  return `${protocol}//${host}`
 }

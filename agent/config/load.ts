@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { AgentError } from '../errors.js'
-import type { Config } from './config.js'
+import type { Config, X509Files } from './config.js'
 import { findJsonError } from './json-error.js'
 import { type Problem, parseSettings, type Settings } from './parse.js'
 
@@ -124,6 +124,14 @@ function settle(settings: Settings, base: string): Config {
     connection: {
       ...connection,
       connectionStringFile: absolute(connection.connectionStringFile),
+      x509: connection.x509 && filesOf(connection.x509, absolute),
+      sasTokenFile: absolute(connection.sasTokenFile),
+      dps: connection.dps && {
+        ...connection.dps,
+        symmetricKeyFile: absolute(connection.dps.symmetricKeyFile),
+        x509: connection.dps.x509 && filesOf(connection.dps.x509, absolute),
+      },
+      proxyCredentialsFile: absolute(connection.proxyCredentialsFile),
       caFile: absolute(connection.caFile),
       knownRootsFile: absolute(connection.knownRootsFile),
     },
@@ -133,6 +141,14 @@ function settle(settings: Settings, base: string): Config {
     ...rest,
   }
 }
+
+type Absolute = <P extends string | null>(path: P) => P | string
+
+const filesOf = ({ certFile, keyFile, passphraseFile }: X509Files, absolute: Absolute): X509Files => ({
+  certFile: absolute(certFile),
+  keyFile: absolute(keyFile),
+  passphraseFile: absolute(passphraseFile),
+})
 
 function invalid(where: string, problems: readonly string[], cause?: Error): AgentError {
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`

@@ -35,18 +35,19 @@ const seconds = (min: number, max: number, standard: number) =>
     standard,
   )
 
-const path = v.optional(
-  v.nullable(
-    v.pipe(
-      check<string>(value => typeof value === 'string' && value !== '' && !value.includes('\0'), 'expected a path'),
-      v.check(
-        value => !/SharedAccess(Key|Signature)/i.test(value),
-        'expected the path of a file, and not the secret itself; treat that secret as known to others',
-      ),
-    ),
+/** A key, a token or a PEM text that was put where its file's name belongs. */
+const isSecret = (value: string): boolean =>
+  /SharedAccess(Key|Signature)|(^|&)sig=|-----BEGIN/i.test(value) || /^[A-Za-z0-9+/]{20,}={1,2}$/.test(value)
+
+const somePath = v.pipe(
+  check<string>(value => typeof value === 'string' && value !== '' && !value.includes('\0'), 'expected a path'),
+  v.check(
+    value => !isSecret(value),
+    'expected the path of a file, and not the secret itself; treat that secret as known to others',
   ),
-  null,
 )
+
+const path = v.optional(v.nullable(somePath), null)
 
 /** Names that JavaScript objects treat in a way of their own, and that valibot skips without a word. */
 const reservedNames = ['__proto__', 'constructor', 'prototype']
@@ -65,12 +66,21 @@ function object<Entries extends v.ObjectEntries>(entries: Entries) {
 
 const list = (item: v.GenericSchema<unknown, string>) => v.optional(v.array(item, 'expected an array'), [])
 
-const protocols = ['mqtt', 'mqtt-ws', 'amqp', 'amqp-ws'] as const
+const protocols = ['mqtt', 'mqtt-ws', 'amqp', 'amqp-ws', 'auto'] as const
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
-const protocol = v.pipe(
-  v.picklist(protocols, `expected one of ${protocols.join(', ')}`),
-  v.check(name => name === 'mqtt', 'not in this version, which speaks mqtt only'),
+const protocol = v.picklist(protocols, `expected one of ${protocols.join(', ')}`)
+
+function isProxyUrl(value: unknown): boolean {
+  if (typeof value !== 'string' || value.length > 2048 || !URL.canParse(value)) return false
+  const { protocol, hostname, pathname, search, hash } = new URL(value)
+  const isHttp = protocol === 'http:' || protocol === 'https:'
+  return isHttp && hostname !== '' && pathname === '/' && search === '' && hash === ''
+}
+
+const proxy = v.optional(
+  v.nullable(check<string>(isProxyUrl, 'expected http://HOST:PORT or https://HOST:PORT, without a path')),
+  null,
 )
 
 /** Account and container: a container's own host has one segment, a host by address or `localhost` has both. */
@@ -119,9 +129,33 @@ const retry = v.pipe(
   ),
 )
 
-const connection = object({
+const x509 = object({ certFile: somePath, keyFile: somePath, passphraseFile: path })
+
+const word = (expected: string) =>
+  check<string>(value => typeof value === 'string' && value !== '' && value.length <= 256, expected)
+
+const dps = v.pipe(
+  object({
+    endpoint: v.optional(word('expected a host name'), 'global.azure-devices-provisioning.net'),
+    idScope: word("expected the service's ID scope, such as 0ne00000000"),
+    registrationId: word('expected the registration id'),
+    symmetricKeyFile: path,
+    x509: v.optional(v.nullable(x509), null),
+  }),
+  v.check(
+    ({ symmetricKeyFile, x509 }) => (symmetricKeyFile === null) !== (x509 === null),
+    'expected one of symmetricKeyFile and x509',
+  ),
+)
+
+const connectionFields = object({
   connectionStringFile: path,
+  x509: v.optional(v.nullable(x509), null),
+  sasTokenFile: path,
+  dps: v.optional(v.nullable(dps), null),
   protocol: v.optional(protocol, 'mqtt'),
+  proxy,
+  proxyCredentialsFile: path,
   caFile: path,
   knownRootsFile: path,
   keepaliveSeconds: whole(3, 1177, 60),
@@ -134,6 +168,56 @@ const connection = object({
   retry: v.optional(retry, {}),
 })
 
+const connection = v.pipe(
+  connectionFields,
+  v.forward(
+    v.check(
+      ({ protocol, proxy }) => proxy === null || (protocol !== 'mqtt' && protocol !== 'amqp'),
+      'a proxy carries mqtt-ws and amqp-ws only; expected one of them as protocol, or auto',
+    ),
+    ['proxy'],
+  ),
+)
+
+const isHostAndPort = (value: unknown): boolean => {
+  const [, name = '', port] =
+    (typeof value === 'string' && /^([a-z0-9._-]+|\[[0-9a-f:.]+\]):(\d{1,5})$/.exec(value)) || []
+  return name !== '' && name.length <= 253 && URL.canParse(`http://${name}`) && within(Number(port), 1, 65_535)
+}
+
+function isPlainUrl(value: unknown): boolean {
+  if (typeof value !== 'string' || value.length > 2048 || !URL.canParse(value)) return false
+  const { protocol, username, password, search, hash } = new URL(value)
+  return protocol === 'http:' && `${username}${password}${search}${hash}` === ''
+}
+
+const resolver = check<string>(value => {
+  if (typeof value !== 'string') return false
+  const [, address = '', port = '53'] =
+    /^\[([0-9a-f:.]+)\]:(\d{1,5})$/.exec(value) ?? /^([0-9.]+):(\d{1,5})$/.exec(value) ?? []
+  return isIP(value) !== 0 || (isIP(address) !== 0 && within(Number(port), 1, 65_535))
+}, 'expected ADDRESS or ADDRESS:PORT')
+
+const orNone = <T>(item: v.GenericSchema<unknown, T>, standard: T | null) => v.optional(v.nullable(item), standard)
+
+const probes = object({
+  enabled: v.optional(v.boolean('expected true or false'), true),
+  controlHost: orNone(check<string>(isHostAndPort, 'expected HOST:PORT, the name in lower case'), null),
+  controlName: orNone(host, 'www.msftconnecttest.com'),
+  portalUrl: orNone(
+    check<string>(isPlainUrl, 'expected an http:// URL without credentials and without a query'),
+    'http://www.msftconnecttest.com/connecttest.txt',
+  ),
+  portalText: orNone(word('expected a text of 1 to 256 characters'), 'Microsoft Connect Test'),
+  resolvers: orNone(
+    v.pipe(
+      v.array(resolver, 'expected an array'),
+      v.check(all => all.length <= 4, 'expected at most 4'),
+    ),
+    null,
+  ),
+})
+
 const settings = object({
   connection: v.optional(connection, {}),
   stateDir: path,
@@ -141,7 +225,12 @@ const settings = object({
   ingestSocket: path,
   ring: v.optional(object({ budgetBytes: whole(262_144, 2 ** 40, 16_777_216) }), {}),
   samples: v.optional(object({ intervalSeconds: whole(1, day, 10) }), {}),
+  probes: v.optional(probes, {}),
   logLevel: v.optional(v.picklist(logLevels, `expected one of ${logLevels.join(', ')}`), 'info'),
+  watch: v.pipe(
+    list(host),
+    v.check(hosts => hosts.length <= 8, 'expected at most 8 hosts'),
+  ),
   upload: v.optional(object({ allowedContainers: list(container), privateHosts: list(host) }), {}),
 })
 
@@ -150,7 +239,11 @@ function describe(issue: v.InferIssue<typeof settings>): Problem {
   const path = keys
     .map((key, at) => (typeof key === 'number' ? `[${key}]` : `${at > 0 ? '.' : ''}${keyName(key)}`))
     .join('')
-  const found = issue.type === 'never' ? '' : `found ${foundOf(issue.input, path)}; `
+  // valibot's word for a key that has to be there.
+  if (issue.type === 'object_with_rest') return { path, said: 'is missing; expected it beside the others' }
+  // A rule about several settings is told at one of them.
+  const input = issue.path ? issue.path.at(-1)?.value : issue.input
+  const found = issue.type === 'never' ? '' : `found ${foundOf(input, path)}; `
   return { path, said: `${found}${issue.message}` }
 }
 

@@ -43,11 +43,15 @@ export type Cause = Readonly<{
     log: string
   }>
   meaning: string
+  /** Which evidence makes it more probable, and which speaks against it. */
+  tells: Readonly<{ raises: string; rulesOut: string }>
   /** In the imperative, for the person at the device and for the person who has the portal. */
   nextSteps: Readonly<{ device: readonly string[]; portal: readonly string[] }>
   docs: readonly Page[]
   /** Judges one attempt that did not become a session; `null` when this cause does not fit it. */
   fromAttempt?: (attempt: FailedAttempt, evidence: Evidence) => Finding | null
+  /** Judges that nobody tried for long, though nothing was waited for; `null` when this cause does not fit it. */
+  fromPause?: (evidence: Evidence) => Finding | null
   /** Judges how the time before the outage ended; `null` when this cause does not fit it. */
   fromEnding?: (ending: Ending, evidence: Evidence) => Finding | null
 }>

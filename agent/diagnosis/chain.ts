@@ -14,7 +14,7 @@ const chainCodes: ReadonlySet<string> = new Set([
 ])
 const nameCodes: ReadonlySet<string> = new Set(['ERR_TLS_CERT_ALTNAME_INVALID', 'HOSTNAME_MISMATCH'])
 const expiredCodes: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED'])
-const earlyCodes: ReadonlySet<string> = new Set(['CERT_NOT_YET_VALID'])
+export const earlyCodes: ReadonlySet<string> = new Set(['CERT_NOT_YET_VALID'])
 const selfSignedCodes: ReadonlySet<string> = new Set(['DEPTH_ZERO_SELF_SIGNED_CERT'])
 const revokedCodes: ReadonlySet<string> = new Set(['CERT_REVOKED'])
 

@@ -32,6 +32,12 @@ export function quietRun(history: readonly PastSession[]): ClosingRun {
   }
 }
 
+/** Sessions in a row, up to the newest, that fell silent: oldest first. */
+export function silentRun(history: readonly PastSession[]): readonly PastSession[] {
+  const others = history.findLastIndex(session => !wasSilent(session.closed))
+  return history.slice(others + 1)
+}
+
 /** How many sessions in a row, up to the newest, ended by a bare FIN upon a publish. */
 export function publishRun(history: readonly PastSession[]): number {
   const newestFirst = [...history].reverse()

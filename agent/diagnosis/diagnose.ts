@@ -1,9 +1,12 @@
 /** From the evidence of one episode to its one verdict. Pure: the same evidence gives the same verdict, for ever. */
+import type { Protocol } from '../../transports/wire-event.js'
 import type { Confidence, Evidence, FailedAttempt, Verdict } from '../evidence/episode.js'
 import { catalogue, findCause } from './catalogue.js'
 import { type Cause, ceilingFor, type Finding, type RunnerUp } from './cause.js'
 import { unknownClose } from './causes/unknown-close.js'
 import { atMost, compareConfidence } from './confidence.js'
+import { tellSurroundings } from './host-facts.js'
+import { tellProbes } from './probe-facts.js'
 import { wasInterrupted } from './wire-facts.js'
 import { count, duration } from './words.js'
 
@@ -21,6 +24,10 @@ export function diagnose(evidence: Evidence): Diagnosis {
     .filter(attempt => !wasInterrupted(attempt))
     .map((attempt): Judged => ({ attempt, ...judgeAttempt(attempt, evidence) }))
   const [winner, ...others] = ranked(judged)
+  const pause = judgePause(evidence)
+  if (pause !== null && evidence.stoodStillMs > (winner?.answersForMs ?? 0)) {
+    return judgeByPause(pause, winner === undefined ? others : [winner, ...others], evidence)
+  }
   const { ending, carriedOver } = evidence
   // While the outage goes on it matters what keeps the device away now; in the end, what took most of it: a device that
   // was switched off for hours and then failed one lookup was away because it was switched off.
@@ -39,7 +46,8 @@ const afterRestart = (winner: Group, judged: readonly Judged[], { beforeStartMs 
 const outageMs = (judged: readonly Judged[]): number =>
   judged.reduce((sum, { attempt }) => sum + attempt.answersForMs, 0)
 
-type Judgement = Readonly<{ cause: Cause; finding: Finding }>
+/** `protocol` is the one it was seen over: what a device alone can know depends on it. */
+type Judgement = Readonly<{ cause: Cause; finding: Finding; protocol: Protocol }>
 type Judged = Judgement & Readonly<{ attempt: FailedAttempt }>
 
 /** The attempts that one cause is to answer for. */
@@ -47,6 +55,7 @@ type Group = Readonly<{
   cause: Cause
   /** The surest of the findings, of equals the newest. */
   finding: Finding
+  protocol: Protocol
   attempts: number
   answersForMs: number
 }>
@@ -54,29 +63,49 @@ type Group = Readonly<{
 const recognised: readonly Cause[] = catalogue.filter(cause => cause !== unknownClose)
 
 function judgeAttempt(attempt: FailedAttempt, evidence: Evidence): Judgement {
+  const { protocol } = attempt
   for (const cause of recognised) {
     const finding = cause.fromAttempt?.(attempt, evidence)
-    if (finding) return { cause, finding }
+    if (finding) return judgement(cause, finding, protocol)
   }
-  return { cause: unknownClose, finding: unknownClose.fromAttempt(attempt) }
+  return judgement(unknownClose, unknownClose.fromAttempt(attempt), protocol)
 }
 
 function judgeEnding(evidence: Evidence): Judgement {
+  const { protocol } = evidence
   for (const cause of recognised) {
     const finding = cause.fromEnding?.(evidence.ending, evidence)
-    if (finding) return { cause, finding }
+    if (finding) return judgement(cause, finding, protocol)
   }
-  return { cause: unknownClose, finding: unknownClose.fromEnding(evidence.ending, evidence) }
+  return judgement(unknownClose, unknownClose.fromEnding(evidence.ending, evidence), protocol)
 }
+
+function judgePause(evidence: Evidence): Judgement | null {
+  if (evidence.stoodStillMs <= 0) return null
+  for (const cause of recognised) {
+    const finding = cause.fromPause?.(evidence)
+    if (finding) return judgement(cause, finding, evidence.protocol)
+  }
+  return null
+}
+
+/** A rule may be surer than a device has any right to be over that protocol. */
+const judgement = (cause: Cause, finding: Finding, protocol: Protocol): Judgement => ({
+  cause,
+  finding: { ...finding, confidence: atMost(finding.confidence, ceilingFor(cause, protocol)) },
+  protocol,
+})
 
 /** The cause with the largest share of the outage first; then the one with more attempts; then the one seen earlier. */
 function ranked(judged: readonly Judged[]): Group[] {
   const groups = new Map<Cause, Group>()
-  for (const { cause, finding, attempt } of judged) {
+  for (const { cause, finding, protocol, attempt } of judged) {
     const group = groups.get(cause)
+    const surest = group && compareConfidence(group.finding.confidence, finding.confidence) > 0 ? group : null
     groups.set(cause, {
       cause,
-      finding: group && compareConfidence(group.finding.confidence, finding.confidence) > 0 ? group.finding : finding,
+      finding: surest?.finding ?? finding,
+      protocol: surest?.protocol ?? protocol,
       attempts: (group?.attempts ?? 0) + 1,
       answersForMs: (group?.answersForMs ?? 0) + attempt.answersForMs,
     })
@@ -97,10 +126,6 @@ function judgeByAttempts(winner: Group, others: readonly Group[], judged: number
       : winner.attempts === judged
         ? `All ${judged} failed attempts${ofAll} ended so, and answer for ${outage}`
         : `${winner.attempts} of the ${judged} failed attempts${ofAll} ended so, and ${winner.attempts === 1 ? 'answers' : 'answer'} for ${outage}`
-  const also = others.map(
-    ({ cause, finding, attempts, answersForMs }) =>
-      `${count(attempts, 'attempt')} ended by ${cause.id} (${duration(answersForMs)}): ${finding.evidence[0] ?? cause.title}`,
-  )
   const seen = others.map(
     ({ cause, finding, attempts, answersForMs }): RunnerUp => ({
       cause: cause.id,
@@ -110,18 +135,70 @@ function judgeByAttempts(winner: Group, others: readonly Group[], judged: number
   )
   const finding = {
     ...winner.finding,
-    evidence: [...winner.finding.evidence, share, ...also, ...before(evidence, winner.cause)],
+    evidence: [
+      ...winner.finding.evidence,
+      share,
+      ...beside(others),
+      ...before(evidence, winner.cause),
+      ...otherWays(evidence, winner.cause),
+      ...tellProbes(evidence),
+      ...tellSurroundings(evidence),
+    ],
     runnersUp: [...seen, ...winner.finding.runnersUp],
   }
-  return conclude(winner.cause, finding, evidence)
+  return conclude({ ...winner, finding })
+}
+
+/** Nobody tried for longer than any cause kept those away who tried. */
+function judgeByPause(pause: Judgement, tried: readonly Group[], evidence: Evidence): Diagnosis {
+  const told = [
+    ...pause.finding.evidence,
+    ...beside(tried),
+    ...before(evidence, pause.cause),
+    ...otherWays(evidence, pause.cause),
+    ...tellSurroundings(evidence),
+  ]
+  return conclude({ ...pause, finding: { ...pause.finding, evidence: told } })
+}
+
+const beside = (groups: readonly Group[]): string[] =>
+  groups.map(
+    ({ cause, finding, attempts, answersForMs }) =>
+      `${count(attempts, 'attempt')} ended by ${cause.id} (${duration(answersForMs)}): ${finding.evidence[0] ?? cause.title}`,
+  )
+
+/** That it was tried over another protocol or in another hub, and whether that was the way back. */
+function otherWays({ protocol, protocolChanges, cameBack, reassignedTo }: Evidence, verdict: Cause): string[] {
+  const last = protocolChanges.at(-1)
+  const tried = cameBack?.protocol ?? last?.to ?? protocol
+  const changed =
+    last === undefined || tried === protocol
+      ? []
+      : [
+          `${cameBack === null ? 'Since then it is tried' : 'It came back'} over ${tried} in place of ${protocol}: ${last.why}`,
+        ]
+  // That cause has said so itself.
+  const moved =
+    reassignedTo === null || verdict.id === 'dps-reassigned'
+      ? []
+      : [`The provisioning service assigned the device anew in this time, to ${reassignedTo}.`]
+  return [...changed, ...moved].map(sentence => (sentence.endsWith('.') ? sentence : `${sentence}.`))
 }
 
 function judgeByEnding(evidence: Evidence, since: readonly string[]): Diagnosis {
-  const { cause, finding } = judgeEnding(evidence)
+  const judged = judgeEnding(evidence)
+  const { finding } = judged
   const { ending } = evidence
   const lastedMs = ending.kind === 'closed' ? ending.event.lastedMs : null
   const lasted = lastedMs === null ? [] : [`The session had lasted ${duration(lastedMs)}.`]
-  return conclude(cause, { ...finding, evidence: [...finding.evidence, ...lasted, ...since] }, evidence)
+  const told = [
+    ...finding.evidence,
+    ...lasted,
+    ...since,
+    ...otherWays(evidence, judged.cause),
+    ...tellSurroundings(evidence),
+  ]
+  return conclude({ ...judged, finding: { ...finding, evidence: told } })
 }
 
 /** What was there before the attempts, as evidence beside what they say. */
@@ -160,12 +237,12 @@ function carryOn(verdict: Verdict, evidence: Evidence, since: readonly string[])
   }
 }
 
-function conclude(cause: Cause, finding: Finding, evidence: Evidence): Diagnosis {
+function conclude({ cause, finding, protocol }: Judgement): Diagnosis {
   const { device, portal } = cause.nextSteps
   return {
     verdict: {
       cause: cause.id,
-      confidence: atMost(finding.confidence, ceilingFor(cause, evidence.protocol)),
+      confidence: finding.confidence,
       title: cause.title,
       hubCodes: cause.hubCodes,
       evidence: finding.evidence,
@@ -173,7 +250,7 @@ function conclude(cause: Cause, finding: Finding, evidence: Evidence): Diagnosis
       docs: cause.docs.map(({ address }) => address),
       runnersUp: oneEach(finding.runnersUp.filter(runnerUp => runnerUp.cause !== cause.id)).map(runnerUp => ({
         ...runnerUp,
-        confidence: atMostKnown(runnerUp, evidence),
+        confidence: atMostKnown(runnerUp, protocol),
       })),
     },
     planned: cause.planned,
@@ -184,7 +261,7 @@ function conclude(cause: Cause, finding: Finding, evidence: Evidence): Diagnosis
 const oneEach = (runnersUp: readonly RunnerUp[]): RunnerUp[] =>
   runnersUp.filter(({ cause }, index) => runnersUp.findIndex(other => other.cause === cause) === index)
 
-function atMostKnown({ cause: id, confidence }: RunnerUp, { protocol }: Evidence): Confidence {
+function atMostKnown({ cause: id, confidence }: RunnerUp, protocol: Protocol): Confidence {
   const cause = findCause(id)
   return cause === undefined ? confidence : atMost(confidence, ceilingFor(cause, protocol))
 }

@@ -1,13 +1,14 @@
 /** What rules ask of the wire's own words: which error it was at bottom, and how something ended. */
-import type { ClosedEvent, Failure, ServerCertificate, Stage } from '../../transports/wire-event.js'
-import type { Ending, Evidence, FailedAttempt } from '../evidence/episode.js'
+import type { ClosedEvent, Failure, Protocol, ServerCertificate, Stage } from '../../transports/wire-event.js'
+import type { Ending, FailedAttempt } from '../evidence/episode.js'
 
 /** What rules look at in anything that was closed: a failed attempt or a session. */
 export type Close = Readonly<{ closed: ClosedEvent; stage: Stage; error: Failure | null }>
 
 export function closeOfAttempt(attempt: FailedAttempt): Close | null {
-  if (attempt.outcome !== 'closed' || attempt.closed === null) return null
-  return { closed: attempt.closed, stage: attempt.stage, error: attempt.closed.error ?? attempt.error }
+  const { outcome, closed, stage, error } = attempt
+  if (outcome !== 'closed' || closed === null || stage === null) return null
+  return { closed, stage, error: closed.error ?? error }
 }
 
 export const closeOfEnding = (ending: Ending): Close | null =>
@@ -52,6 +53,17 @@ export const wasSilent = (closed: ClosedEvent): boolean =>
 export const heardNothingBack = ({ by, pingUnansweredMs, silentMs }: ClosedEvent): boolean =>
   by !== 'us' && by !== 'application' && pingUnansweredMs !== null && pingUnansweredMs >= Math.max(deafMs, silentMs / 4)
 
+/** Nothing that was sent arrived any more, while the other side was heard all the time. */
+export const wasHeard = ({ reason, pingUnansweredMs, silentMs }: ClosedEvent): boolean =>
+  reason === 'silence' && pingUnansweredMs !== null && silentMs < pingUnansweredMs
+
+/**
+ * How long before its end a silent session was lost: since the last that was heard, or the ping that was answered no more, whichever
+ * is older. A goodbye that came after it does not make it younger.
+ */
+export const lostForMs = (closed: ClosedEvent): number =>
+  wasSilent(closed) ? Math.max(closed.silentMs, closed.pingUnansweredMs ?? 0) : 0
+
 /** A reset names the system call that met it; Node reports a FIN before TLS was done as one that does not. */
 export function isReset({ closed, error }: Close): boolean {
   if (isOurs(closed)) return false
@@ -63,9 +75,14 @@ export function isReset({ closed, error }: Close): boolean {
 export const isBrokenPipe = ({ error }: Pick<Close, 'error'>): boolean =>
   innermost(error).some(({ code }) => code === 'EPIPE')
 
+/** Below MQTT and AMQP, WebSocket has a goodbye of its own, which any server or proxy may say. */
+export const isWebSocketClose = ({ error }: Pick<Close, 'error'>): boolean => error?.name === 'WebSocketClose'
+
 export const isFin = ({ closed, error }: Close): boolean =>
   !isOurs(closed) &&
-  (closed.how === 'fin' || innermost(error).some(({ code, syscall }) => code === 'ECONNRESET' && syscall === undefined))
+  (closed.how === 'fin' ||
+    isWebSocketClose({ error }) ||
+    innermost(error).some(({ code, syscall }) => code === 'ECONNRESET' && syscall === undefined))
 
 export const isOurs = ({ by }: ClosedEvent): boolean => by === 'us' || by === 'application'
 
@@ -78,7 +95,27 @@ export function wasInterrupted(attempt: FailedAttempt): boolean {
 
 const letGo: ReadonlySet<string> = new Set(['shutdown', 'abandoned', 'renewal'])
 
-export const speaksMqtt = ({ protocol }: Evidence): boolean => protocol === 'mqtt' || protocol === 'mqtt-ws'
+export const speaksMqtt = (protocol: Protocol): boolean => protocol === 'mqtt' || protocol === 'mqtt-ws'
+
+/** Nothing was dialled, because nobody said where to or there was nothing to sign in with; and this is why. */
+export const whyNotDialled = ({ outcome, error }: FailedAttempt): Failure | null =>
+  outcome === 'provisioning' || outcome === 'credential' ? error : null
+
+/** The errors of the attempt name a proxy: it is the proxy that was dialled, and not the hub. */
+export const isAboutProxy = ({ error, closed, host }: FailedAttempt): boolean =>
+  namesProxy(closed?.error ?? error, host.toLowerCase())
+
+function namesProxy(failure: Failure | null, host: string): boolean {
+  if (failure === null) return false
+  const told = `${failure.name} ${failure.message}`.toLowerCase()
+  // A hub may have that word in its own name.
+  const others = host === '' ? told : told.replaceAll(host, '')
+  return (
+    others.includes('proxy') ||
+    namesProxy(failure.from ?? null, host) ||
+    (failure.errors ?? []).some(each => namesProxy(each, host))
+  )
+}
 
 export const certificateOf = (attempt: FailedAttempt): ServerCertificate | null =>
   attempt.certificate ?? attempt.closed?.certificate ?? null

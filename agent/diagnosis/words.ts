@@ -48,6 +48,13 @@ export function errorText(error: Failure | null): string {
   return text.length > textMax ? `${text.slice(0, textMax)}...` : text
 }
 
+/** What somebody else said, cut to what a sentence of evidence can hold; nothing for nothing. */
+export function quoted(said: string): string {
+  const text = said.replace(/\s+/g, ' ').trim()
+  if (text === '') return ''
+  return ` ("${text.length > textMax ? `${text.slice(0, textMax)}...` : text}")`
+}
+
 export function certificateText(certificate: ServerCertificate | null): string {
   if (certificate === null) return 'The certificate that was shown is not known.'
   const { subject, issuer, validFrom, validTo } = certificate

@@ -1,5 +1,16 @@
 /** An episode, the evidence a verdict is made from, and the verdict: the shapes that travel from the wire to a reader. */
-import type { ClosedEvent, Failure, Protocol, ServerCertificate, Stage } from '../../transports/wire-event.js'
+import type {
+  ClosedEvent,
+  CredentialKind,
+  Failure,
+  LinkRole,
+  Protocol,
+  RefusingStep,
+  ServerCertificate,
+  Stage,
+} from '../../transports/wire-event.js'
+import type { ProbeAnswer } from './probe-answer.js'
+import type { Surroundings } from './surroundings.js'
 
 /** `certain`: the wire says so. A cause has a ceiling for what a device alone can know. */
 export type Confidence = 'certain' | 'likely' | 'possible' | 'unknown'
@@ -39,9 +50,33 @@ export type Episode = Readonly<{
   verdict: Verdict
 }>
 
+/** With what the device signed in. `expiresAt` is RFC 3339, where an end is known. */
+export type CredentialUsed = Readonly<{ kind: CredentialKind; expiresAt: string | null }>
+
+/** What befell a link of an AMQP connection, at most 8 kept of each, newest last; a link that was attached anew has none. */
+export type LinkTrouble = Readonly<{
+  what: 'detached' | 'rejected'
+  link: string
+  role: LinkRole | null
+  condition: string | null
+  description: string | null
+  /** How long before the end of the session or attempt. */
+  beforeEndMs: number
+}>
+
 /** How the time before the episode ended. */
 export type Ending =
-  | Readonly<{ kind: 'closed'; event: ClosedEvent; subscribed: boolean }>
+  | Readonly<{
+      kind: 'closed'
+      event: ClosedEvent
+      subscribed: boolean
+      credential: CredentialUsed | null
+      /** By the wall clock. */
+      endedMs: number
+      links: readonly LinkTrouble[]
+      /** What the hub answered when it was given a new token in the session and did not take it. */
+      renewalRefused: string | null
+    }>
   /** The previous run left no goodbye. `unclean` is true when the host booted in between. */
   | Readonly<{ kind: 'crash'; rebooted: boolean }>
   /** The previous run said goodbye (`why`: 'SIGTERM', ...). */
@@ -51,11 +86,22 @@ export type Ending =
 
 /** One attempt that did not become a session. */
 export type FailedAttempt = Readonly<{
-  stage: Stage
-  /** `refused`: the hub answered and said no, with `code`. `closed`: it ended otherwise. */
-  outcome: 'refused' | 'closed'
-  /** CONNACK's return code (MQTT) or the CBS status (AMQP). */
+  protocol: Protocol
+  /** How far it came; `null` where nothing was dialled. */
+  stage: Stage | null
+  /**
+   * `refused`: somebody answered and said no, with `code`. `closed`: it ended otherwise. `provisioning`: the provisioning
+   * service did not say where to dial. `credential`: there was nothing to sign in with.
+   */
+  outcome: 'refused' | 'closed' | 'provisioning' | 'credential'
+  /** Who said no. */
+  step: RefusingStep | null
+  /** CONNACK's return code (MQTT), the CBS status (AMQP) or an HTTP status. */
   code: number | null
+  /** What was said with it; empty where nothing was. */
+  reason: string
+  /** Of an HTTP answer, names in lower case. */
+  headers: Readonly<Record<string, string>>
   /** Set when `outcome` is `closed`. */
   closed: ClosedEvent | null
   error: Failure | null
@@ -65,9 +111,25 @@ export type FailedAttempt = Readonly<{
   /** Dialled a gateway (`GatewayHostName`) and not the hub. */
   gateway: boolean
   addresses: readonly string[]
+  /** The proxy that it went through. */
+  proxy: string | null
+  /** The AMQP links that the hub had attached. */
+  attached: readonly string[]
+  links: readonly LinkTrouble[]
+  credential: CredentialUsed | null
+  /** By the wall clock. */
+  endedMs: number
+  /** Where the provisioning service sent the device after it; `null` where it was not asked, or said the same as before. */
+  reassignedTo: string | null
   /** How much of the outage this attempt answers for: from the end of the one before to its own end. */
   answersForMs: number
 }>
+
+/** Over what, to where and through which proxy. */
+export type WayBack = Readonly<{ protocol: Protocol; host: string; port: number; proxy: string | null }>
+
+/** From one protocol to another, because the network let the first not through, or does so again. */
+export type ProtocolChange = Readonly<{ from: Protocol; to: Protocol; why: string }>
 
 /** An earlier session of this connection, newest last, at most 16. */
 export type PastSession = Readonly<{
@@ -90,6 +152,17 @@ export type Evidence = Readonly<{
   beforeStartMs: number
   /** Whether the episode has ended, and so nothing more is to come. */
   ended: boolean
+  /** Of the session that ended it. */
+  cameBack: WayBack | null
+  /** At most 8, the newest last. */
+  protocolChanges: readonly ProtocolChange[]
+  /** Another hub, or another device id there, that the provisioning service gave in this outage. */
+  reassignedTo: string | null
+  /** The connection is an application's, and its SDK decides about attempts. */
+  application: boolean
+  /** How long nobody tried although nothing was being waited for; only of an application's connection. */
+  stoodStillMs: number
+  sdkSaid: Readonly<{ name: string; message: string }> | null
   /** Sessions before the episode, the one that was lost last. */
   history: readonly PastSession[]
   /** Whether this credential was accepted before, as far as the ring remembers. */
@@ -103,4 +176,7 @@ export type Evidence = Readonly<{
   }>
   /** The verdict the previous run had reached when the episode was already open then. */
   carriedOver: Verdict | null
+  host: Surroundings
+  /** Of this episode, oldest first. */
+  probes: readonly ProbeAnswer[]
 }>

@@ -80,12 +80,7 @@ function runChild(
 
 const notStarted = (error: unknown): string => `the inventory's process could not be started: ${String(error)}`
 
-/** Only compiled code can be forked without a loader; from TypeScript sources it is found where the compiler puts it. */
-const childPath = fileURLToPath(
-  import.meta.url.endsWith('.ts')
-    ? new URL('../../dist/agent/evidence/inventory-child.js', import.meta.url)
-    : new URL('./inventory-child.js', import.meta.url),
-)
+const childPath = fileURLToPath(new URL('./inventory-child.js', import.meta.url))
 
 function start(): ChildProcess {
   const { PATH = '/usr/sbin:/usr/bin:/sbin:/bin', TZ } = process.env

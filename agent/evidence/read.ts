@@ -82,12 +82,16 @@ export type Memory = Readonly<{
   nextInc: number
 }>
 
+export type OpenSession = Readonly<{ conn: string; attempt: number; at: string; bootId: string; monoMs: number }>
+
 /** What a `context` record says beside the facts of a `start`: enough to go on from, whatever the ring has dropped. */
 export type ContextData = Readonly<{
   /** The session that was open, and when it was accepted. */
-  session: Readonly<{ conn: string; attempt: number; at: string; bootId: string; monoMs: number }> | null
+  session: OpenSession | null
   /** The outage that was open. */
   episode: Episode | null
+  /** The same of the connections of applications; left out by releases that knew of none. */
+  applications?: readonly Readonly<{ session: OpenSession | null; episode: Episode | null }>[]
   /** The greatest incarnation so far, 0 before the first. */
   incarnation: number
   /** When the run began. */
@@ -164,12 +168,21 @@ async function memoryOf(
       if (type === 'closed' && accepted.get(record.conn)?.data.attempt === attempt) accepted.delete(record.conn)
     } else if (isFacts(record)) {
       lastFacts = record
-      const { session, episode, incarnation = 0, startedAt: said } = record.data as Partial<ContextData>
+      const {
+        session,
+        episode,
+        applications = [],
+        incarnation = 0,
+        startedAt: said,
+      } = record.data as Partial<ContextData>
       startedAt = said ?? startedAt
       nextInc = Math.max(nextInc, incarnation + 1)
       // The context says again what the ring may have dropped by now.
-      if (session) accepted.set(session.conn, { ...record, ...session, data: { attempt: session.attempt } })
-      if (episode && !newestEpisode.has(episode.conn)) newestEpisode.set(episode.conn, episode)
+      for (const open of [{ session, episode }, ...applications]) {
+        const { attempt, monoMs } = open.session ?? {}
+        if (open.session) accepted.set(open.session.conn, { ...record, ...open.session, data: { attempt, monoMs } })
+        if (open.episode && !newestEpisode.has(open.episode.conn)) newestEpisode.set(open.episode.conn, open.episode)
+      }
     } else if (record.type === 'stop') lastStop = record
     else if (record.type === 'session') sessions.set(record.seq, record)
     else if (record.type === 'episode') {

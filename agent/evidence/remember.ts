@@ -1,6 +1,7 @@
 /** What a run that starts knows of the runs before, from what the ring remembers. Pure. */
 import type { Instant } from '../../transports/clock.js'
 import type { Protocol } from '../../transports/wire-event.js'
+import { type Baseline, baselineIn } from './baseline.js'
 import type { PastSession } from './episode.js'
 import type { ContextData, Memory } from './read.js'
 import type { LogRecord } from './record.js'
@@ -17,13 +18,15 @@ export type Present = Readonly<{
 
 export function remember(memory: Memory, present: Present): Remembered {
   const { conn, protocol, credential } = present
-  const sessions = memory.sessions.filter(record => record.conn === conn).map(sessionOf)
+  const records = memory.sessions.filter(record => record.conn === conn)
+  const sessions = records.map(sessionOf)
   return {
     conn,
     protocol,
     credential,
     credentialWorked: sessions.some(session => session.credential === credential) || workedBy(memory, credential),
     history: sessions.map(pastOf),
+    baseline: records.reduce<Baseline | null>((newest, { data }) => baselineIn(data) ?? newest, null),
     before: beforeOf(memory, present),
   }
 }

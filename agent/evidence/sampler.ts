@@ -9,6 +9,9 @@ import { readings as allReadings } from './samples/readings.js'
 /** What each reading found under its name; `failed` says of which one nothing came, and why. */
 export type Sample = Readonly<Record<string, object | null>>
 
+/** Resolves when a sample is wanted before its time; the signal says that nobody waits for that any more. */
+export type Wanted = (signal: AbortSignal) => Promise<unknown>
+
 export type SamplerOptions = Readonly<{
   intervalMs: number
   stateDir: string
@@ -18,6 +21,8 @@ export type SamplerOptions = Readonly<{
   /** Ends the sampling; a sample under way is then dropped. */
   signal: AbortSignal
   readings?: readonly Reading[]
+  wanted?: Wanted
+  hubAddress?: () => string | null
   /** How long a sample waits for its readings. */
   readingLimitMs?: number
   procRoot?: string
@@ -27,14 +32,25 @@ export type SamplerOptions = Readonly<{
 }>
 
 /**
- * The first sample is taken at once, the next ones at multiples of the interval; one that would be late is left out.
+ * The first sample is taken at once, the next ones at multiples of the interval and when one is wanted; one that would be late is
+ * left out.
  * A reading that hangs is not started again before it has ended, so it holds one file thread and not one more each time.
  */
 export async function runSampler(options: SamplerOptions): Promise<void> {
   const { intervalMs, record, signal, readings = allReadings, readingLimitMs = 2_000 } = options
   const { stateDir, clock, procRoot = '/proc', sysRoot = '/sys', etcRoot = '/etc', runRoot = '/run' } = options
+  const { wanted = () => new Promise(() => undefined), hubAddress } = options
   const eventLoop = monitorEventLoopDelay({ resolution: eventLoopResolutionMs })
-  const context = { stateDir, clock, procRoot, sysRoot, etcRoot, runRoot, eventLoop }
+  const context = {
+    stateDir,
+    clock,
+    procRoot,
+    sysRoot,
+    etcRoot,
+    runRoot,
+    eventLoop,
+    ...(hubAddress ? { hubAddress } : {}),
+  }
   const busy = new Set<Reading>()
 
   // The measuring wakes the process 50 times a second.
@@ -46,13 +62,38 @@ export async function runSampler(options: SamplerOptions): Promise<void> {
       if (signal.aborted) return
       record(sample)
       const nowMs = performance.now()
-      dueMs += intervalMs * Math.max(1, Math.ceil((nowMs - dueMs) / intervalMs))
-      await wait(dueMs - nowMs, undefined, { signal })
+      // One that was wanted in between changes nothing for the next.
+      if (nowMs > dueMs - slackMs) dueMs += intervalMs * Math.max(1, Math.ceil((nowMs - dueMs) / intervalMs))
+      await untilDue(dueMs - nowMs, wanted, signal)
     }
   } catch (error) {
     if (!signal.aborted || !(error instanceof Error) || error.name !== 'AbortError') throw error
   } finally {
     eventLoop.disable()
+  }
+}
+
+/** Two samples are never closer than this, whatever is wanted. */
+const leastMs = 1_000
+
+/** A timer may be early by less than that. */
+const slackMs = 2
+
+async function untilDue(ms: number, wanted: Wanted, signal: AbortSignal): Promise<void> {
+  const over = new AbortController()
+  const stop = (): void => over.abort()
+  if (signal.aborted) stop()
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    // Also what is wanted while it is too early.
+    const early = wanted(over.signal)
+    // What it rejects with comes out of the race below; only until then nobody looks.
+    early.catch(() => undefined)
+    await wait(Math.min(ms, leastMs), undefined, { signal: over.signal })
+    await Promise.race([early, wait(Math.max(0, ms - leastMs), undefined, { signal: over.signal })])
+  } finally {
+    signal.removeEventListener('abort', stop)
+    over.abort()
   }
 }
 

@@ -49,7 +49,13 @@ const tellers: ReadonlyMap<RecordType, Tell> = new Map<RecordType, Tell>([
       return `${tell ? tell(data) : rest(data)}${attempt}`
     },
   ],
-  ['sample', data => listed(Object.keys(data).filter(name => data[name] !== null))],
+  [
+    'sample',
+    data =>
+      Array.isArray(data.probes)
+        ? say`the way to the hub was asked: ${listed(data.probes.map(each => probed(inner(each))))}`
+        : listed(Object.keys(data).filter(name => data[name] !== null)),
+  ],
   ['log', data => (typeof data.msg === 'string' ? data.msg : rest(data))],
   ['session', ({ lastedMs, closed }) => `a session of ${lasting(lastedMs)} has ended: ${closing(inner(closed))}`],
   [
@@ -69,14 +75,15 @@ const tellers: ReadonlyMap<RecordType, Tell> = new Map<RecordType, Tell>([
   ],
   [
     'context',
-    ({ startedAt, session, episode }) => {
+    ({ startedAt, session, episode, why }) => {
       const run = startedAt === undefined ? null : say`hubrec runs since ${startedAt}`
       const online = session ? say`connected since ${inner(session).at}` : null
       const outage = episode ? say`outage ${inner(episode).id} goes on` : null
-      return listed(['a segment begins', run, online, outage])
+      return listed([why === 'identity' ? 'another credential or hub' : 'a segment begins', run, online, outage])
     },
   ],
   ['task', ({ correlationId, step, status, message }) => listed([say`${correlationId}: ${step}`, status, message])],
+  ['condition', ({ text, state }) => listed([state === 'over' ? 'over' : null, text], ': ')],
   ['mark', ({ note, id }) => listed([note, id === undefined ? null : say`[${id}]`], ' ')],
   ['start', data => listed(['hubrec started', rest(data)])],
   ['stop', data => listed(['hubrec stopped', rest(data)])],
@@ -85,7 +92,12 @@ const tellers: ReadonlyMap<RecordType, Tell> = new Map<RecordType, Tell>([
 const wireTellers: ReadonlyMap<string, Tell> = new Map<string, Tell>([
   [
     'connecting',
-    ({ host, port, gateway }) => say`connecting to ${gateway === true ? 'the gateway ' : ''}${host}:${port}`,
+    ({ host, port, gateway, credential }) => {
+      const { kind, expiresAt } = inner(credential)
+      const until = typeof expiresAt === 'string' ? say` until ${expiresAt}` : ''
+      const by = kind === undefined ? '' : say` with ${credentials.get(plain(kind)) ?? kind}${until}`
+      return say`connecting to ${gateway === true ? 'the gateway ' : ''}${host}:${port}${by}`
+    },
   ],
   ['resolved', ({ addresses, ms }) => `resolved to ${listed(array(addresses))} in ${lasting(ms)}`],
   [
@@ -107,8 +119,20 @@ const wireTellers: ReadonlyMap<string, Tell> = new Map<string, Tell>([
     ({ sessionPresent, ms }) =>
       `accepted by the hub in ${lasting(ms)}${sessionPresent === true ? ', which remembers the session' : ''}`,
   ],
-  ['refused', ({ code, reason }) => say`refused by the hub, ${code}: ${reason}`],
-  ['attached', ({ link }) => say`link ${link} attached`],
+  [
+    'refused',
+    ({ step, code, reason, headers }) => {
+      // Releases that did not say who had spoken knew only the hub itself.
+      const who = refusers.get(plain(step)) ?? 'by the hub'
+      const { server, location } = inner(headers)
+      return listed([
+        say`refused ${who}, ${listed([code, reason], ': ')}`,
+        named('server', server),
+        named('location', location),
+      ])
+    },
+  ],
+  ['attached', ({ link, role }) => say`link ${link} attached${directionOf(role)}`],
   [
     'subscribed',
     ({ granted, ok }) =>
@@ -116,7 +140,35 @@ const wireTellers: ReadonlyMap<string, Tell> = new Map<string, Tell>([
   ],
   [
     'detached',
-    ({ link, condition, description }) => say`link ${link} detached ${listed([condition, description], ': ')}`,
+    ({ link, role, condition, description }) =>
+      say`link ${link}${directionOf(role)} detached, ${reasonOf(condition, description)}`,
+  ],
+  [
+    'rejected',
+    ({ link, condition, description }) =>
+      say`a message on the link ${link} was rejected by the hub, ${reasonOf(condition, description)}`,
+  ],
+  [
+    'protocolChosen',
+    ({ from, protocol, why }) => listed([say`from now on over ${protocol} in place of ${from}`, why], ': '),
+  ],
+  [
+    'provisioningStarted',
+    ({ scopeId, registrationId }) =>
+      say`asking the provisioning service for the hub of ${registrationId} in the scope ${scopeId}`,
+  ],
+  [
+    'provisioningDone',
+    ({ ok, hub, reassigned, error, unreached }) =>
+      ok === true
+        ? listed(
+            [
+              say`the provisioning service named ${reassigned === true ? 'another hub than before' : 'the hub'}: ${hub}`,
+              unreached ? `asked in the other way, because of ${failure(inner(unreached))}` : null,
+            ],
+            '; ',
+          )
+        : listed(['the provisioning service named no hub', error ? failure(inner(error)) : null], ': '),
   ],
   ['pingSent', () => 'ping sent'],
   ['pongReceived', ({ rttMs }) => `pong received after ${lasting(rttMs)}`],
@@ -127,11 +179,33 @@ const wireTellers: ReadonlyMap<string, Tell> = new Map<string, Tell>([
     'retryScheduled',
     ({ delayMs, failures, policy }) => say`next attempt in ${lasting(delayMs)} (${policy}, ${failures} failed before)`,
   ],
-  ['renewalStarted', () => 'renewing the token'],
-  ['renewalDone', ({ ok }) => (ok === true ? 'token renewed' : 'the token could not be renewed')],
+  ['renewalStarted', ({ why }) => (why === 'x509' ? 'renewing the certificate' : 'renewing the token')],
+  ['renewalDone', ({ ok }) => (ok === true ? 'renewed' : 'it could not be renewed')],
   ['sdkError', ({ during, error }) => say`the SDK said during ${during}: ${failure(inner(error))}`],
   ['closed', data => `closed ${closing(data)}`],
 ])
+
+const credentials: ReadonlyMap<string, string> = new Map([
+  ['key', 'a key'],
+  ['x509', 'a certificate'],
+  ['sas', 'a ready-made token'],
+  ['edge', 'what IoT Edge signs'],
+])
+
+const refusers: ReadonlyMap<string, string> = new Map([
+  ['proxy', 'by the proxy'],
+  ['upgrade', 'at the WebSocket upgrade'],
+  ['connack', 'by the hub'],
+  ['cbs', 'by the hub at the put-token'],
+])
+
+const directionOf = (role: unknown): string =>
+  role === 'sender' ? ' for sending' : role === 'receiver' ? ' for receiving' : ''
+
+const reasonOf = (condition: unknown, description: unknown): string =>
+  listed([condition, description], ': ') || 'without an error'
+
+const named = (name: string, value: unknown): string | null => (value === undefined ? null : say`${name} ${value}`)
 
 /** Its name, and whatever else its header has. */
 function packet({ packet, type, monoMs, protocol, attempt, ...header }: Data): string {
@@ -179,3 +253,11 @@ const array = (value: unknown): readonly unknown[] => (Array.isArray(value) ? va
 
 /** The object at that place, or an empty one. */
 const inner = (value: unknown): Data => (typeof value === 'object' && value !== null ? (value as Data) : {})
+
+/** A port or a name tells two questions of one kind apart. */
+const probed = ({ probe, port, resolver, error, isPortal }: Data): string => {
+  const which = resolver === undefined ? port : resolver
+  const { code = 'failed' } = inner(error)
+  if (isPortal === true) return 'portal found'
+  return `${plain(probe)}${which === undefined ? '' : ` ${plain(which)}`} ${error === null ? 'well' : plain(code)}`
+}

@@ -3,9 +3,21 @@
  * what is to be written goes out.
  */
 import type { Instant } from '../../transports/clock.js'
-import type { ClosedEvent, Protocol, WireEvent } from '../../transports/wire-event.js'
-import { wasSilent } from '../diagnosis/wire-facts.js'
-import type { Ending, Episode, Evidence, FailedAttempt, PastSession, Verdict } from './episode.js'
+import type { ClosedEvent, Failure, LinkRole, Protocol, WireEvent } from '../../transports/wire-event.js'
+import { lostForMs } from '../diagnosis/wire-facts.js'
+import type { Baseline } from './baseline.js'
+import type {
+  CredentialUsed,
+  Ending,
+  Episode,
+  Evidence,
+  FailedAttempt,
+  LinkTrouble,
+  PastSession,
+  ProtocolChange,
+  Verdict,
+  WayBack,
+} from './episode.js'
 
 /** A `session` record's data. Times are RFC 3339. */
 export type SessionData = Readonly<{
@@ -16,13 +28,19 @@ export type SessionData = Readonly<{
   /** Which credential was accepted: a fingerprint, so that a later refusal can be told from a new key. */
   credential: string
   closed: ClosedEvent
+  /** Of a session that lasted; written beside it. */
+  baseline?: Baseline
 }>
 
 /** What the pipeline has to write down. */
 export type Effect = Readonly<{ do: 'recordSession'; data: SessionData }> | EpisodeEffect
 
 /** Judge the evidence and write the episode's newest version. */
-export type EpisodeEffect = Readonly<{ do: 'recordEpisode'; facts: EpisodeFacts; evidence: Omit<Evidence, 'clock'> }>
+export type EpisodeEffect = Readonly<{
+  do: 'recordEpisode'
+  facts: EpisodeFacts
+  evidence: Omit<Evidence, 'clock' | 'host' | 'probes'>
+}>
 
 /** An episode without its verdict. */
 export type EpisodeFacts = Omit<Episode, 'verdict' | 'planned'>
@@ -45,16 +63,38 @@ type OpenEpisode = Readonly<{
   beforeStartMs: number
   /** When the last attempt ended, or the episode began. */
   answeredUntilMs: number
+  /** When the attempt that was announced last was to begin; 0 where none was. */
+  dueMs: number
+  stoodStillMs: number
+  /** An application whose process has ended is not there to try, until it dials again. */
+  isGone: boolean
+  protocolChanges: readonly ProtocolChange[]
+  reassignedTo: string | null
 }>
 
-type Dialling = Readonly<{ host: string; port: number; gateway: boolean; addresses: readonly string[] }>
+/** What an attempt has told so far of its connection, and of its session later. */
+type Connection = Readonly<{ credential: CredentialUsed | null; links: readonly DatedTrouble[] }>
 
-type Online = Readonly<{ since: Instant; subscribed: boolean }>
+type Dialling = Connection &
+  Readonly<{
+    protocol: Protocol
+    host: string
+    port: number
+    gateway: boolean
+    addresses: readonly string[]
+    proxy: string | null
+    attached: readonly string[]
+  }>
+
+type Online = Connection & Readonly<{ since: Instant; subscribed: boolean; renewalRefused: string | null }>
+
+type DatedTrouble = Omit<LinkTrouble, 'beforeEndMs'> & Readonly<{ atMs: number }>
 
 export type Tracker = Readonly<{
   conn: string
   credential: string
   credentialWorked: boolean
+  application: boolean
   history: readonly PastSession[]
   dialling: Dialling | null
   online: Online | null
@@ -77,7 +117,11 @@ export type Remembered = Readonly<{
   protocol: Protocol
   credential: string
   credentialWorked: boolean
+  /** The connection is an application's: its SDK decides when to try again, and whether. Left out: it is our own. */
+  application?: boolean
   history: readonly PastSession[]
+  /** What the last session of a minute or more has left; left out where none is known. */
+  baseline?: Baseline | null
   before: Before
 }>
 
@@ -89,16 +133,25 @@ export const historyMax = 16
 /** How many failed attempts of an episode are kept; above it the middle is left out. */
 const failedMax = 64
 
+/** Of what else can grow in one episode or session the newest are kept. */
+const fewMax = 8
+
+/** The SDK's retry policy gives up after four minutes, and never waits longer than one between two attempts. */
+const sdkPatienceMs = 240_000
+
+/** What follows from a failure is told at once. */
+const echoMs = 1_000
+
 /**
  * The start of a run is in an episode until the first session: of what ended the run before, or, at the very
  * first start, of nothing at all, and then it is only worth a record if an attempt fails.
  */
 export function begin(remembered: Remembered, now: Instant, newId: () => string): Step {
-  const { before, protocol, history, ...identity } = remembered
+  const { before, protocol, history, application = false, baseline: _kept, ...identity } = remembered
   const { open, ending } = before
   const episode: OpenEpisode = {
     id: open?.id ?? newId(),
-    protocol,
+    protocol: open?.protocol ?? protocol,
     startedWallMs: open ? Date.parse(open.startedAt) : before.at.wallMs,
     startedBootMs: open ? null : before.at.bootMs,
     session: open ? open.session : before.session,
@@ -111,12 +164,24 @@ export function begin(remembered: Remembered, now: Instant, newId: () => string)
     failedCount: 0,
     carriedOver: open?.verdict ?? null,
     beforeStartMs: 0,
-    answeredUntilMs: now.bootMs,
+    ...untried(now.bootMs),
   }
-  const begun = { ...episode, beforeStartMs: durationMs(episode, now) }
-  const tracker = { ...identity, history: history.slice(-historyMax), dialling: null, online: null, episode: begun }
-  return { tracker, effects: ending.kind === 'start' ? [] : [record(tracker, begun, null)] }
+  const isGone = application && (ending.kind === 'crash' || ending.kind === 'goodbye')
+  const begun = { ...episode, beforeStartMs: durationMs(episode, now), isGone }
+  const kept = history.slice(-historyMax)
+  const tracker = { ...identity, application, history: kept, dialling: null, online: null, episode: begun }
+  return { tracker, effects: ending.kind === 'start' ? [] : [record(tracker, begun, now)] }
 }
+
+/** An episode in which nothing was tried yet. */
+const untried = (bootMs: number) => ({
+  answeredUntilMs: bootMs,
+  dueMs: 0,
+  stoodStillMs: 0,
+  isGone: false,
+  protocolChanges: [],
+  reassignedTo: null,
+})
 
 /**
  * @param newId gives an id to an episode that opens
@@ -124,26 +189,47 @@ export function begin(remembered: Remembered, now: Instant, newId: () => string)
  */
 export function step(tracker: Tracker, event: WireEvent, now: Instant, newId: () => string): Step {
   switch (event.type) {
-    case 'connecting': {
-      const { host, port, gateway } = event
-      const dialled = { ...tracker, dialling: { host, port, gateway, addresses: [] } }
-      return quiet(withEpisode(dialled, ({ attempts }) => ({ attempts: attempts + 1 })))
+    case 'connecting':
+      return quiet(connecting(tracker, event, now))
+    case 'resolved':
+      return quiet(whileDialling(tracker, () => ({ addresses: event.addresses })))
+    case 'proxyConnected':
+      return quiet(whileDialling(tracker, () => ({ proxy: event.proxy })))
+    case 'attached': {
+      const { link, role } = event
+      const mended = withTroubles(tracker, links => links.filter(trouble => !isDetached(trouble, link, role)))
+      return quiet(whileDialling(mended, ({ attached }) => ({ attached: newest([...attached, link]) })))
     }
-    case 'resolved': {
-      const { dialling } = tracker
-      return quiet({ ...tracker, dialling: dialling && { ...dialling, addresses: event.addresses } })
+    case 'detached':
+    case 'rejected': {
+      const { type: what, link, condition, description } = event
+      const role = what === 'detached' ? event.role : null
+      const trouble: DatedTrouble = { what, link, role, condition, description, atMs: now.bootMs }
+      return quiet(withTroubles(tracker, links => newest([...links, trouble])))
+    }
+    case 'authorized': {
+      const { online } = tracker
+      const { status, description } = event
+      // The sign-in's own answer is told again as accepted or refused; this is that of a renewal.
+      if (online === null) return quiet(tracker)
+      const renewalRefused = isGood(status) ? null : `${status} ${description}`.trim()
+      return quiet({ ...tracker, online: { ...online, renewalRefused } })
     }
     case 'accepted':
-      return accepted(tracker, now)
-    case 'refused':
+      return accepted(tracker, event.protocol, now)
+    case 'refused': {
+      const { protocol, code, reason } = event
+      // Releases before this one knew only the hub's own refusals, and did not say who had spoken.
+      const { step = isMqtt(protocol) ? 'connack' : 'cbs', headers = {} } = event as Partial<typeof event>
       return attemptFailed(tracker, now, {
-        stage: 'auth',
+        stage: step === 'proxy' ? 'tcp' : step === 'upgrade' ? 'upgrade' : 'auth',
         outcome: 'refused',
-        code: event.code,
-        closed: null,
-        error: null,
-        certificate: null,
+        step,
+        code,
+        reason,
+        headers: inLowerCase(headers),
       })
+    }
     case 'closed':
       if (event.lastedMs !== null) return sessionClosed(tracker, { ...event, lastedMs: event.lastedMs }, now, newId)
       // An attempt that we broke off to stop says nothing about the network.
@@ -151,7 +237,6 @@ export function step(tracker: Tracker, event: WireEvent, now: Instant, newId: ()
       return attemptFailed(tracker, now, {
         stage: event.stage,
         outcome: 'closed',
-        code: null,
         closed: event,
         error: event.error,
         certificate: event.certificate,
@@ -161,18 +246,35 @@ export function step(tracker: Tracker, event: WireEvent, now: Instant, newId: ()
       return quiet({ ...tracker, online: online && { ...online, subscribed: online.subscribed || event.ok } })
     }
     case 'retryScheduled':
-      return quiet(withEpisode(tracker, ({ waitedMs }) => ({ waitedMs: waitedMs + event.delayMs })))
+      return quiet(
+        withEpisode(tracker, ({ waitedMs }) => ({
+          waitedMs: waitedMs + event.delayMs,
+          dueMs: now.bootMs + event.delayMs,
+        })),
+      )
+    case 'protocolChosen': {
+      const change = { from: event.from, to: event.protocol, why: event.why }
+      return quiet(
+        withEpisode(tracker, ({ protocolChanges }) => ({ protocolChanges: newest([...protocolChanges, change]) })),
+      )
+    }
+    case 'provisioningDone': {
+      // A question that we broke off to stop says nothing of who was asked.
+      if (event.error?.code === 'ABORT_ERR') return quiet(tracker)
+      if (!event.ok) return undialled(tracker, 'provisioning', event.protocol, event.error, now)
+      return quiet(event.reassigned ? reassigned(tracker, event.hub ?? 'another hub') : tracker)
+    }
     case 'sdkError': {
       const { name, message } = event.error
-      return quiet(withEpisode(tracker, ({ sdkSaid }) => ({ sdkSaid: sdkSaid ?? { name, message } })))
+      const said = withEpisode(tracker, ({ sdkSaid }) => ({ sdkSaid: sdkSaid ?? { name, message } }))
+      return isUnarmed(tracker, event, now)
+        ? undialled(said, 'credential', event.protocol, event.error, now)
+        : quiet(said)
     }
     case 'tcpConnected':
-    case 'proxyConnected':
     case 'tlsSecured':
     case 'upgraded':
-    case 'authorized':
-    case 'attached':
-    case 'detached':
+    case 'provisioningStarted':
     case 'pingSent':
     case 'pongReceived':
     case 'bytes':
@@ -184,47 +286,194 @@ export function step(tracker: Tracker, event: WireEvent, now: Instant, newId: ()
 }
 
 /** The newest version of the outage that is open, with its counts as of now. */
-export const openEpisode = (tracker: Tracker): EpisodeEffect | null =>
-  tracker.episode && record(tracker, tracker.episode, null)
+export const openEpisode = (tracker: Tracker, now: Instant): EpisodeEffect | null =>
+  tracker.episode && record(tracker, tracker.episode, now)
 
 const quiet = (tracker: Tracker): Step => ({ tracker, effects: [] })
+
+const newest = <T>(values: readonly T[]): readonly T[] => values.slice(-fewMax)
 
 const withEpisode = (tracker: Tracker, change: (episode: OpenEpisode) => Partial<OpenEpisode>): Tracker => ({
   ...tracker,
   episode: tracker.episode && { ...tracker.episode, ...change(tracker.episode) },
 })
 
-function accepted(tracker: Tracker, now: Instant): Step {
+const whileDialling = (tracker: Tracker, change: (dialling: Dialling) => Partial<Dialling>): Tracker => ({
+  ...tracker,
+  dialling: tracker.dialling && { ...tracker.dialling, ...change(tracker.dialling) },
+})
+
+/** Of the session, or of the attempt that may become one. */
+function withTroubles(tracker: Tracker, change: (links: readonly DatedTrouble[]) => readonly DatedTrouble[]): Tracker {
+  const { online } = tracker
+  if (online !== null) return { ...tracker, online: { ...online, links: change(online.links) } }
+  return whileDialling(tracker, ({ links }) => ({ links: change(links) }))
+}
+
+const isDetached = (trouble: DatedTrouble, link: string, role: LinkRole): boolean =>
+  trouble.what === 'detached' && trouble.link === link && trouble.role === role
+
+const isMqtt = (protocol: Protocol): boolean => protocol === 'mqtt' || protocol === 'mqtt-ws'
+
+const isGood = (status: number): boolean => status >= 200 && status < 300
+
+const inLowerCase = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+
+/** There was nothing to sign in with, and so nothing was dialled. */
+function isUnarmed(
+  { dialling, episode }: Tracker,
+  { during, error }: WireEvent & Readonly<{ type: 'sdkError' }>,
+  now: Instant,
+): boolean {
+  if (dialling !== null || episode === null) return false
+  const step: string = during
+  if (step !== 'identify' && !(step === 'open' && isAboutCredential(error))) return false
+  // The provisioning service has failed just now, and this is only what came of it.
+  const asked = episode.failed.at(-1)?.outcome === 'provisioning'
+  return !(asked && now.bootMs - episode.answeredUntilMs < echoMs)
+}
+
+/** How the part that gets the credential names its errors. */
+const isAboutCredential = ({ name, from }: Failure): boolean =>
+  name === 'CredentialError' || (from !== undefined && isAboutCredential(from))
+
+function connecting(tracker: Tracker, event: WireEvent & Readonly<{ type: 'connecting' }>, now: Instant): Tracker {
+  const { protocol, host, port, gateway, credential = null } = event
+  const dialling: Dialling = {
+    protocol,
+    host,
+    port,
+    gateway,
+    credential,
+    addresses: [],
+    proxy: null,
+    attached: [],
+    links: [],
+  }
+  const begun = withEpisode(tracker, episode => {
+    const idleMs = idleForMs(tracker, episode, now)
+    const first = episode.attempts === 0 && episode.session === null
+    return {
+      attempts: episode.attempts + 1,
+      // Where there was no session to lose, the first attempt says over what.
+      protocol: first ? protocol : episode.protocol,
+      ...(episode.isGone ? returned(episode, now) : {}),
+      // Nobody answers for the time in which nobody tried.
+      ...(idleMs === 0
+        ? {}
+        : {
+            stoodStillMs: episode.stoodStillMs + idleMs,
+            answeredUntilMs: Math.max(episode.answeredUntilMs, now.bootMs),
+          }),
+    }
+  })
+  return { ...begun, dialling }
+}
+
+/** The time without a process weighs for what ended it, as that between two runs of our own does. */
+const returned = ({ beforeStartMs, answeredUntilMs }: OpenEpisode, now: Instant) => ({
+  isGone: false,
+  beforeStartMs: beforeStartMs + Math.max(0, now.bootMs - answeredUntilMs),
+  answeredUntilMs: now.bootMs,
+})
+
+/** How long an application's SDK has not tried although it had announced nothing, if longer than its patience; else 0. */
+function idleForMs(
+  { application, dialling }: Tracker,
+  { answeredUntilMs, dueMs, isGone }: OpenEpisode,
+  now: Instant,
+): number {
+  if (!application || isGone || dialling !== null) return 0
+  const idleMs = now.bootMs - Math.max(answeredUntilMs, dueMs)
+  return idleMs > sdkPatienceMs ? idleMs : 0
+}
+
+function accepted(tracker: Tracker, protocol: Protocol, now: Instant): Step {
+  const { episode, dialling } = tracker
+  const { credential = null, links = [], host = '', port = 0, proxy = null } = dialling ?? {}
   const next: Tracker = {
     ...tracker,
     credentialWorked: true,
     dialling: null,
-    online: { since: now, subscribed: false },
+    online: { since: now, subscribed: false, renewalRefused: null, credential, links },
     episode: null,
   }
-  const { episode } = tracker
   const nothingHappened = episode === null || (episode.ending.kind === 'start' && episode.failed.length === 0)
-  return { tracker: next, effects: nothingHappened ? [] : [record(tracker, episode, now)] }
+  return {
+    tracker: next,
+    effects: nothingHappened ? [] : [record(tracker, episode, now, { protocol, host, port, proxy })],
+  }
 }
 
-function attemptFailed(
+/** The provisioning service has sent the device elsewhere: that is why what was tried before had failed. */
+const reassigned = (tracker: Tracker, hub: string): Tracker =>
+  withEpisode(tracker, ({ failed }) => ({
+    reassignedTo: hub,
+    failed: failed.map(attempt => ({ ...attempt, reassignedTo: attempt.reassignedTo ?? hub })),
+  }))
+
+/** What an attempt has met; what is left out was not met. */
+type Met = Pick<FailedAttempt, 'stage' | 'outcome'> & Partial<FailedAttempt>
+
+function attemptFailed(tracker: Tracker, now: Instant, met: Met): Step {
+  const { dialling } = tracker
+  if (dialling === null) return quiet(tracker)
+  const { links, ...dialled } = dialling
+  return failed(tracker, now, { ...met, ...dialled, links: links.map(trouble => atTheEnd(trouble, now)) })
+}
+
+/** The device stays away without dialling: nobody says where to, or it has nothing to sign in with. */
+const undialled = (
   tracker: Tracker,
+  outcome: 'provisioning' | 'credential',
+  protocol: Protocol,
+  error: Failure | null,
   now: Instant,
-  met: Omit<FailedAttempt, 'host' | 'port' | 'gateway' | 'addresses' | 'answersForMs'>,
-): Step {
-  const { episode, dialling } = tracker
-  if (episode === null || dialling === null) return quiet(tracker)
-  const answersForMs = Math.max(0, now.bootMs - episode.answeredUntilMs)
-  const failed = bounded([...episode.failed, { ...met, ...dialling, answersForMs }])
+): Step => failed(tracker, now, { stage: null, outcome, protocol, error })
+
+function failed(tracker: Tracker, now: Instant, met: Met & Pick<FailedAttempt, 'protocol'>): Step {
+  const { episode } = tracker
+  if (episode === null) return quiet(tracker)
+  const attempt: FailedAttempt = {
+    ...notMet,
+    ...met,
+    endedMs: now.wallMs,
+    answersForMs: Math.max(0, now.bootMs - episode.answeredUntilMs),
+  }
   const next: OpenEpisode = {
     ...episode,
-    failed,
+    failed: bounded([...episode.failed, attempt]),
     failedCount: episode.failedCount + 1,
     answeredUntilMs: now.bootMs,
   }
   const after = { ...tracker, dialling: null, episode: next }
-  return { tracker: after, effects: [record(after, next, null)] }
+  return { tracker: after, effects: [record(after, next, now)] }
 }
+
+const notMet = {
+  step: null,
+  code: null,
+  reason: '',
+  headers: {},
+  closed: null,
+  error: null,
+  certificate: null,
+  host: '',
+  port: 0,
+  gateway: false,
+  addresses: [],
+  proxy: null,
+  attached: [],
+  links: [],
+  credential: null,
+  reassignedTo: null,
+} as const
+
+const atTheEnd = ({ atMs, ...trouble }: DatedTrouble, now: Instant): LinkTrouble => ({
+  ...trouble,
+  beforeEndMs: Math.max(0, now.bootMs - atMs),
+})
 
 /** Above the limit the middle goes, but not the time it answers for: a like neighbour takes that on. */
 function bounded(failed: readonly FailedAttempt[]): readonly FailedAttempt[] {
@@ -232,7 +481,12 @@ function bounded(failed: readonly FailedAttempt[]): readonly FailedAttempt[] {
   const left = failed[middle]
   if (failed.length <= failedMax || left === undefined) return failed
   const like = (other: FailedAttempt): boolean =>
-    other.stage === left.stage && other.code === left.code && other.error?.code === left.error?.code
+    other.outcome === left.outcome &&
+    other.stage === left.stage &&
+    other.step === left.step &&
+    other.code === left.code &&
+    other.protocol === left.protocol &&
+    other.error?.code === left.error?.code
   const found = failed.findIndex((other, index) => index !== middle && like(other))
   const heir = found === -1 ? middle - 1 : found
   return failed.flatMap((attempt, index) => {
@@ -241,31 +495,38 @@ function bounded(failed: readonly FailedAttempt[]): readonly FailedAttempt[] {
   })
 }
 
+/** Deaf from the start, or since the hub took a methods link away. */
+function deafForMs({ lastedMs }: Readonly<{ lastedMs: number }>, troubles: readonly LinkTrouble[]): number {
+  const lost = troubles.find(({ what, link }) => what === 'detached' && link === 'methods')
+  return lost?.beforeEndMs ?? lastedMs
+}
+
 function sessionClosed(
   tracker: Tracker,
   event: ClosedEvent & Readonly<{ lastedMs: number }>,
   now: Instant,
   newId: () => string,
 ): Step {
-  const { lastedMs, silentMs } = event
-  const subscribed = tracker.online?.subscribed ?? false
-  const lostAgoMs = wasSilent(event) ? silentMs : 0
+  const { lastedMs } = event
+  const { subscribed = false, credential = null, links = [], renewalRefused = null } = tracker.online ?? {}
+  const troubles = links.map(trouble => atTheEnd(trouble, now))
+  const lostAgoMs = lostForMs(event)
   const episode: OpenEpisode = {
     id: newId(),
     protocol: event.protocol,
     startedWallMs: now.wallMs - lostAgoMs,
     startedBootMs: now.bootMs - lostAgoMs,
     session: { lastedMs: Math.max(0, Math.round(lastedMs - lostAgoMs)) },
-    detectedAfterMs: Math.round(event.reason === 'methods' ? lastedMs : lostAgoMs),
+    detectedAfterMs: Math.round(event.reason === 'methods' ? deafForMs(event, troubles) : lostAgoMs),
     attempts: 0,
     waitedMs: 0,
     sdkSaid: null,
-    ending: { kind: 'closed', event, subscribed },
+    ending: { kind: 'closed', event, subscribed, credential, endedMs: now.wallMs, links: troubles, renewalRefused },
     failed: [],
     failedCount: 0,
     carriedOver: null,
     beforeStartMs: 0,
-    answeredUntilMs: now.bootMs,
+    ...untried(now.bootMs),
   }
   const data: SessionData = {
     startedAt: new Date(now.wallMs - lastedMs).toISOString(),
@@ -278,11 +539,12 @@ function sessionClosed(
   const past = { startedMs: now.wallMs - lastedMs, endedMs: now.wallMs, lastedMs, subscribed, closed: event }
   const history = [...tracker.history, past].slice(-historyMax)
   const next = { ...tracker, history, dialling: null, online: null, episode }
-  return { tracker: next, effects: [{ do: 'recordSession', data }, record(next, episode, null)] }
+  return { tracker: next, effects: [{ do: 'recordSession', data }, record(next, episode, now)] }
 }
 
-/** The episode's newest version, closed when `ended` is given. */
-function record(tracker: Tracker, episode: OpenEpisode, ended: Instant | null): EpisodeEffect {
+/** The episode's newest version, closed when it is known how it came back. */
+function record(tracker: Tracker, episode: OpenEpisode, now: Instant, cameBack: WayBack | null = null): EpisodeEffect {
+  const ended = cameBack === null ? null : now
   const facts: EpisodeFacts = {
     id: episode.id,
     conn: tracker.conn,
@@ -304,6 +566,12 @@ function record(tracker: Tracker, episode: OpenEpisode, ended: Instant | null): 
     failed: episode.failed,
     failedCount: episode.failedCount,
     ended: ended !== null,
+    cameBack,
+    protocolChanges: episode.protocolChanges,
+    reassignedTo: episode.reassignedTo,
+    application: tracker.application,
+    stoodStillMs: episode.stoodStillMs + idleForMs(tracker, episode, now),
+    sdkSaid: episode.sdkSaid,
     history: tracker.history,
     credentialWorked: tracker.credentialWorked,
     carriedOver: episode.carriedOver,

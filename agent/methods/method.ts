@@ -3,6 +3,7 @@
 import type { Lookup } from '../../transports/socket-tap.js'
 import type { MethodAnswer } from '../../transports/transport.js'
 import type { Redactor } from '../redact.js'
+import type { Device } from '../status.js'
 import type { Allowed } from '../upload/destination.js'
 import type { Outbox } from '../upload/outbox.js'
 import type { Uploader } from '../upload/uploader.js'
@@ -21,7 +22,8 @@ export type Method = Readonly<{
 
 /** What the daemon lends the methods. */
 export type MethodDeps = Readonly<{
-  device: Readonly<{ hub: string; deviceId: string; moduleId: string | null }>
+  /** Kept up to date: another hub may be assigned. */
+  device: Device
   ringDir: string
   redactor: Redactor
   uploader: Pick<Uploader, 'accept' | 'busy'>

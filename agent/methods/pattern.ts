@@ -90,10 +90,7 @@ export function createPatterns(limitMs = limitMsDefault): Patterns {
   }
 }
 
-/** Only compiled code can be started without a loader; from TypeScript sources it is found where the compiler puts it. */
-const workerUrl = import.meta.url.endsWith('.ts')
-  ? new URL('../../dist/agent/methods/pattern-worker.js', import.meta.url)
-  : new URL('./pattern-worker.js', import.meta.url)
+const workerUrl = new URL('./pattern-worker.js', import.meta.url)
 
 async function startThread(): Promise<Worker> {
   const worker = new Worker(workerUrl, { execArgv: [], env: {}, resourceLimits: { maxOldGenerationSizeMb: 64 } })

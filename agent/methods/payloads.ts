@@ -31,15 +31,18 @@ export function readModuleLogs(payload: Buffer, nowMs: number): ModuleLogsPayloa
   return { items: read, encoding, contentType }
 }
 
-export type SupportBundlePayload = Readonly<{ window: Window; sasUrl: string | null }>
+/** `around`: the id of a mark or an episode, in place of a window. */
+export type SupportBundlePayload = Readonly<{ window: Window; around: string | null; sasUrl: string | null }>
 
 /** @throws Refusal 400 */
 export function readSupportBundle(payload: Buffer, nowMs: number): SupportBundlePayload {
-  const { sasUrl, ...times } = check(supportBundle, payload)
+  const { sasUrl, around, ...times } = check(supportBundle, payload)
   const problems: string[] = []
+  if (around !== null && (times.since ?? times.until) !== null)
+    problems.push('around: expected it without since and until')
   const window = windowOf(times, nowMs, problem => problems.push(problem))
   refuseAny(problems)
-  return { window, sasUrl }
+  return { window, around, sasUrl }
 }
 
 /** @throws Refusal 400 */
@@ -142,10 +145,13 @@ const moduleLogs = object({
   contentType: choice(['json', 'text']),
 })
 
+const idExpected = 'expected the id of a mark or an episode'
+
 const supportBundle = object({
   schemaVersion: v.nullish(versionOne),
   since: time,
   until: time,
+  around: orNull(v.pipe(v.string(idExpected), v.minLength(1, idExpected), v.maxLength(64, idExpected))),
   sasUrl: orNull(v.string('expected the URL of a container with its signature')),
 })
 

@@ -1,5 +1,8 @@
 /** `UploadSupportBundle`: a bundle of a window, by the hub's file upload or to a container that the configuration allows. */
 import { AgentError } from '../errors.js'
+import { pointedAt, windowAround } from '../evidence/around.js'
+import { readRecords } from '../evidence/read.js'
+import type { Window } from '../evidence/window.js'
 import { addressProblem, checkSasUrl, guardLookup, isForbiddenHost } from '../upload/destination.js'
 import { type Method, type MethodContext, Refusal } from './method.js'
 import { readSupportBundle } from './payloads.js'
@@ -12,11 +15,12 @@ export const uploadSupportBundle: Method = {
   async answer(payload, context) {
     const { device, uploader, admission, nowMs } = context
     const startedMs = nowMs()
-    const { window, sasUrl } = readSupportBundle(payload, startedMs)
+    const { around, sasUrl, ...given } = readSupportBundle(payload, startedMs)
     if (sasUrl !== null) await checkDestination(sasUrl, context)
     else if (device.moduleId !== null) {
       throw new Refusal(400, 'sasUrl: is missing; IoT Hub gives file upload to devices, and this identity is a module')
     }
+    const window = around === null ? given.window : await windowOf(around, context, startedMs)
     // Nothing is waited for from here to accept(), so that of two requests at once only one finds it free.
     const busyWith = uploader.busy()
     if (busyWith !== null) throw new Refusal(429, `a bundle is under way: ask GetTaskStatus for ${busyWith}`)
@@ -35,6 +39,14 @@ export const uploadSupportBundle: Method = {
     })
     return { status: 200, payload: { status: 'Running', message: '', correlationId } }
   },
+}
+
+async function windowOf(id: string, { ringDir, readers }: MethodContext, nowMs: number): Promise<Window> {
+  if (!readers.enter()) throw new Refusal(429, 'other requests for the ring are being answered')
+  const records = readRecords(ringDir, { types: pointedAt })
+  const window = await windowAround(records, id, nowMs).finally(() => readers.leave())
+  if (window === null) throw new Refusal(400, 'around: no mark and no episode has this id')
+  return window
 }
 
 async function checkDestination(sasUrl: string, { allowed, lookup }: MethodContext): Promise<void> {

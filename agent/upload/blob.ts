@@ -2,14 +2,17 @@
 import { Agent } from 'node:https'
 import { BlockBlobClient, newPipeline, RestError, type StoragePipelineOptions } from '@azure/storage-blob'
 import { asNodeLookup } from '../../transports/file-upload.js'
+import { type FindProxy, ProxyAgent } from '../../transports/proxy.js'
 import type { Lookup } from '../../transports/socket-tap.js'
 import type { Trust } from '../../transports/trust.js'
 
 /** Connects to a storage service. */
 export type StorageRoad = Readonly<{
-  trust: Pick<Trust, 'context'>
+  trust: Pick<Trust, 'context' | 'proxyContext'>
   /** Default: the system's. */
   lookup?: Lookup
+  /** Default: none is used, whatever the environment says. */
+  findProxy?: FindProxy
 }>
 
 export interface BlockBlob {
@@ -42,17 +45,22 @@ export class BlobError extends Error {
 }
 
 /** The options reach an HTTP pipeline that knows more of them than this type says. */
-type PipelineOptions = StoragePipelineOptions & Readonly<{ agent: Agent; redirectOptions: { maxRetries: number } }>
+type PipelineOptions = StoragePipelineOptions &
+  Readonly<{ agent: Agent | ProxyAgent; redirectOptions: { maxRetries: number } }>
 
 /** @param url of the blob, with its signature */
-export function openBlob(url: string, { trust, lookup }: StorageRoad): BlockBlob {
-  // With an agent of our own the library takes no proxy from the environment, and connects where the lookup says.
-  const agent = new Agent({
-    secureContext: trust.context,
-    keepAlive: true,
-    maxSockets: 1,
-    ...(lookup ? { lookup: asNodeLookup(lookup) } : {}),
-  })
+export function openBlob(url: string, { trust, lookup, findProxy }: StorageRoad): BlockBlob {
+  const { hostname, port } = new URL(url)
+  const proxy = findProxy?.(hostname.replace(/^\[|\]$/g, ''), Number(port || 443)) ?? null
+  // Behind a proxy it is the proxy that resolves the name. With an agent of our own the library takes no proxy from the environment, and connects where the lookup says.
+  const agent = proxy
+    ? new ProxyAgent(proxy, trust)
+    : new Agent({
+        secureContext: trust.context,
+        keepAlive: true,
+        maxSockets: 1,
+        ...(lookup ? { lookup: asNodeLookup(lookup) } : {}),
+      })
   const options: PipelineOptions = {
     agent,
     redirectOptions: { maxRetries: 0 },

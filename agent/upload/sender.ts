@@ -1,6 +1,7 @@
 /** Brings one bundle of the outbox to the storage and tells the hub, a try at a time; what failed says when to try again. */
 import { type FileHandle, open } from 'node:fs/promises'
 import { FileUploadError, type Link, type UploadTarget } from '../../transports/file-upload.js'
+import type { FindProxy } from '../../transports/proxy.js'
 import type { Secrets } from '../../transports/secrets.js'
 import type { Lookup } from '../../transports/socket-tap.js'
 import type { Trust } from '../../transports/trust.js'
@@ -11,9 +12,11 @@ import type { Outbox } from './outbox.js'
 import type { OwedNotice, Task } from './task.js'
 
 export type StorageOptions = Readonly<{
-  trust: Pick<Trust, 'context'>
+  trust: Pick<Trust, 'context' | 'proxyContext'>
   /** Default: the system's. */
   lookup?: Lookup
+  /** Default: none is used. */
+  findProxy?: FindProxy
   /** For one request, whatever the size of the bundle. Default: 60 s. */
   blockTimeoutMs?: number
 }>
@@ -125,7 +128,9 @@ export function createSender(options: SenderOptions): Sender {
     const { correlationId, blockBytes, bytesTotal } = task
     const blockCount = Math.ceil((bytesTotal ?? 0) / blockBytes)
     const limitMs = storage.blockTimeoutMs ?? blockTimeoutMsDefault
-    const blob = openBlob(place.url, { trust: storage.trust, ...(place.lookup ? { lookup: place.lookup } : {}) })
+    const { trust, findProxy } = storage
+    const road = { trust, ...(place.lookup ? { lookup: place.lookup } : {}), ...(findProxy ? { findProxy } : {}) }
+    const blob = openBlob(place.url, road)
     const file = await open(outbox.zipPath(correlationId), 'r').catch((error: NodeJS.ErrnoException) => {
       throw error.code === 'ENOENT' ? new RefusedTask('its bundle is gone') : error
     })

@@ -39,7 +39,7 @@ function remember(record: LogRecord | InferredGap, seen: Seen): void {
     if (seen.gaps.length < gapsMax) seen.gaps.push(record)
     else seen.gapsLeftOut += 1
   }
-  if (record.type !== 'sample') return
+  if (record.type !== 'sample' || 'probes' in record.data) return
   for (const [column] of columnsOf(record.data)) {
     if (seen.sampleColumns.has(column)) continue
     if (seen.sampleColumns.size < columnsMax) seen.sampleColumns.add(column)

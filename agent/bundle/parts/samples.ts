@@ -18,7 +18,8 @@ async function* rows({ records, seen, json, text }: PartContext): AsyncGenerator
   // Redacted as a whole too: a field's name may hold what a value may.
   yield text(csvRow([...stampColumns, ...columns]))
   for await (const record of records(['sample'])) {
-    if (!('seq' in record)) continue
+    // What probes were answered is no reading: it stands in the records.
+    if (!('seq' in record) || 'probes' in record.data) continue
     const { seq, at, monoMs, bootId } = record
     const cells = new Map(columnsOf(JSON.parse(json(record.data))))
     yield text(csvRow([seq, at, monoMs, bootId, ...columns.map(column => cells.get(column))]))

@@ -16,6 +16,10 @@ export const appCrash: Cause = {
   },
   meaning:
     'The previous run was killed, crashed, or lost its power. If the device has booted since, look at the power first; if not, at what ended the process.',
+  tells: {
+    raises: 'No stop record, another boot id, words of the kernel or of systemd about the process.',
+    rulesOut: 'A stop record, or an end that somebody asked for.',
+  },
   nextSteps: {
     device: [
       'Run `journalctl -u hubrec -n 50` and look at the last lines before the gap.',
@@ -28,8 +32,16 @@ export const appCrash: Cause = {
   },
   docs: [pages.errorCodes],
 
-  fromEnding(ending) {
+  fromEnding(ending, { application }) {
     if (ending.kind !== 'crash') return null
+    if (application) {
+      return {
+        confidence: 'certain',
+        evidence: ['The process of the application ended without a goodbye: it was killed, or it crashed.'],
+        runnersUp: [],
+        firstSteps: ['Run `journalctl` for the service of the application and look at its last lines.'],
+      }
+    }
     return {
       confidence: 'certain',
       evidence: [

@@ -1,7 +1,7 @@
 /** The hub refused the name under which the client signed in. */
 import { type Cause, knowable } from '../cause.js'
-import { connackOf } from '../connack.js'
 import { pages } from '../pages.js'
+import { connackOf } from '../sign-in.js'
 import { dialled } from '../words.js'
 
 export const clientIdRejected: Cause = {
@@ -18,6 +18,10 @@ export const clientIdRejected: Cause = {
   },
   meaning:
     'Over MQTT the client id must be the device id, in the same spelling. With the SDK that follows from the connection string.',
+  tells: {
+    raises: 'The client id differs from `deviceId` or `deviceId/moduleId`.',
+    rulesOut: 'The same client id was accepted before.',
+  },
   nextSteps: {
     device: [
       'Check DeviceId and ModuleId in the connection string: spelling, upper and lower case, blanks at the end.',
@@ -27,8 +31,8 @@ export const clientIdRejected: Cause = {
   },
   docs: [pages.mqtt],
 
-  fromAttempt(attempt, evidence) {
-    if (connackOf(attempt, evidence) !== 2) return null
+  fromAttempt(attempt) {
+    if (connackOf(attempt) !== 2) return null
     return {
       confidence: 'certain',
       evidence: [`${dialled(attempt)} answered the sign-in with CONNACK 2: client id rejected.`],

@@ -1,9 +1,10 @@
 /** The clock of this device is wrong. */
+import type { Evidence } from '../../evidence/episode.js'
 import { type Cause, type Finding, knowable, maybe, type RunnerUp } from '../cause.js'
-import { failedAsEarly, failedAsExpired } from '../chain.js'
-import { refusedCredential } from '../connack.js'
+import { earlyCodes, failedAsEarly, failedAsExpired } from '../chain.js'
 import { pages } from '../pages.js'
-import { certificateOf, closeOfAttempt } from '../wire-facts.js'
+import { type Refusal, refusedCredential, saysExpired } from '../sign-in.js'
+import { certificateOf, closeOfAttempt, findCode } from '../wire-facts.js'
 import { certificateText, clockText, errorText } from '../words.js'
 
 const badCertificate: RunnerUp = maybe(
@@ -15,6 +16,26 @@ const wrongKey: RunnerUp = maybe(
   'Set the clock and try again. If it is still refused, it is the credential.',
 )
 
+/** Certificates hold or not by the clock of who looks at them, and that is the hub; but tokens are dated by this device. */
+function judgeToken({ sentence, said, credential }: Refusal, evidence: Evidence): Finding | null {
+  if (credential?.kind === 'x509') return null
+  const { clock } = evidence
+  if (!clock.plausible) {
+    return { confidence: 'likely', evidence: [sentence, clockText(evidence)], runnersUp: [wrongKey] }
+  }
+  // A token that was made a moment ago and has ended already was made by a clock that is behind.
+  if (!saysExpired(said) || (credential?.kind !== 'key' && credential?.kind !== 'edge')) return null
+  return {
+    confidence: clock.synchronised === true ? 'possible' : 'likely',
+    evidence: [
+      sentence,
+      'This device makes a new token for each attempt, so one that has already ended was made by a clock that is behind.',
+      clockText(evidence),
+    ],
+    runnersUp: [wrongKey],
+  }
+}
+
 export const clockSkew: Cause = {
   id: 'clock-skew',
   family: 'credential',
@@ -24,12 +45,16 @@ export const clockSkew: Cause = {
   planned: false,
   sees: {
     device:
-      'Certificates are "not yet valid" or "expired", or the hub refuses the credential (CONNACK 5), while the clock reads an impossible time or is not synchronised.',
+      'Certificates are "not yet valid" or "expired", or the hub refuses the credential (CONNACK 5, put-token 401), while the clock reads an impossible time or is not synchronised.',
     hub: 'A token that has expired before it arrived, or a client that breaks off the handshake.',
     log: '401003 when the token was refused; nothing when the handshake failed.',
   },
   meaning:
     'Certificates and SAS tokens hold only between two dates, and this device judges and makes them by its own clock. More than five minutes of error are enough. Devices without a battery for the clock start in the past after every power cut.',
+  tells: {
+    raises: 'The year is impossible, the clock was stepped lately, or it was never synchronised.',
+    rulesOut: 'The host says that its clock is synchronised.',
+  },
   nextSteps: {
     device: [
       'Run `date -u` and compare it with a watch.',
@@ -44,9 +69,27 @@ export const clockSkew: Cause = {
 
   fromAttempt(attempt, evidence) {
     const { clock } = evidence
-    const refused = refusedCredential(attempt, evidence)
-    if (refused !== null && !clock.plausible) {
-      return { confidence: 'likely', evidence: [refused, clockText(evidence)], runnersUp: [wrongKey] }
+    const refusal = refusedCredential(attempt)
+    if (refusal !== null) return judgeToken(refusal, evidence)
+    if (attempt.outcome === 'provisioning' && !clock.plausible && findCode(attempt.error, earlyCodes) !== undefined) {
+      return {
+        confidence: 'certain',
+        evidence: [
+          clockText(evidence),
+          `Seen by that clock, the certificate of the provisioning service is not valid yet: ${errorText(attempt.error)}.`,
+        ],
+        runnersUp: [],
+      }
+    }
+    if (attempt.outcome === 'provisioning' && !clock.plausible && attempt.error?.code?.startsWith('401')) {
+      return {
+        confidence: 'likely',
+        evidence: [
+          `The provisioning service refused the credential: ${errorText(attempt.error)}.`,
+          clockText(evidence),
+        ],
+        runnersUp: [maybe('dps-failure', 'Set the clock and try again. If it is still refused, it is the enrollment.')],
+      }
     }
     const close = closeOfAttempt(attempt)
     if (close === null) return null

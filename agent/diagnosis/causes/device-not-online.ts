@@ -16,6 +16,10 @@ export const deviceNotOnline: Cause = {
   },
   meaning:
     'This is not a disconnect but the answer to somebody who called. The device may be offline, or online with nobody listening.',
+  tells: {
+    raises: 'The time of the call lies in an outage of this device.',
+    rulesOut: 'The device answered other methods at that time.',
+  },
   nextSteps: {
     device: [
       'Run `hubrec status` on the device: is it connected?',

@@ -1,7 +1,9 @@
 /** The host name could not be turned into an address. */
-import { type Cause, knowable, maybe } from '../cause.js'
+import type { FailedAttempt } from '../../evidence/episode.js'
+import { type Cause, type Finding, knowable, maybe } from '../cause.js'
 import { pages } from '../pages.js'
-import { closeOfAttempt, findCode } from '../wire-facts.js'
+import { deniesOnlyTheHub } from '../probe-facts.js'
+import { closeOfAttempt, findCode, isAboutProxy } from '../wire-facts.js'
 import { duration, errorText } from '../words.js'
 
 /** What resolvers say, from the C library (`EAI_`) and from Node's own. */
@@ -31,6 +33,27 @@ const noNetwork = maybe(
 
 const exhausted: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAI_MEMORY'])
 
+const wrongProxy = maybe(
+  'proxy-required',
+  'Compare the name of the proxy in the configuration and in HTTPS_PROXY with what the network owner says.',
+)
+
+/** The provisioning service is asked before anything is dialled, and needs an address as well. */
+function judgeProvisioning({ outcome, error }: FailedAttempt): Finding | null {
+  if (outcome !== 'provisioning' || findCode(error, resolverCodes) === undefined) return null
+  return {
+    confidence: 'certain',
+    evidence: [`Resolving the name of the provisioning service failed: ${errorText(error)}.`],
+    runnersUp: [
+      noNetwork,
+      maybe(
+        'dps-failure',
+        'Resolve another public name on this device. If that works, check the address of the provisioning service.',
+      ),
+    ],
+  }
+}
+
 export const dnsFailure: Cause = {
   id: 'dns-failure',
   family: 'network',
@@ -45,6 +68,10 @@ export const dnsFailure: Cause = {
   },
   meaning:
     'Before a device can dial the hub it asks a DNS server for its address. That server could not be reached, did not answer, or says there is no such name. The SDK may call this an authorization error; the credential has nothing to do with it.',
+  tells: {
+    raises: 'Other resolvers, or the last good address dialled directly, work.',
+    rulesOut: 'The name resolves, or no name at all resolves because there is no network.',
+  },
   nextSteps: {
     device: [
       'Run `getent hosts HUB`, with the host name from the connection string. If it answers, the trouble has passed.',
@@ -56,15 +83,24 @@ export const dnsFailure: Cause = {
   },
   docs: [pages.connectivity, pages.reconnections],
 
-  fromAttempt(attempt) {
+  fromAttempt(attempt, evidence) {
     const close = closeOfAttempt(attempt)
-    if (close === null) return null
+    if (close === null) return judgeProvisioning(attempt)
+    // The resolver works, and the name is to blame.
+    if (close.stage === 'dns' && deniesOnlyTheHub(evidence, attempt) !== null) return null
     const known = findCode(close.error, resolverCodes)
     // What this host has run out of says nothing of the network.
     if (findCode(close.error, exhausted) !== undefined) return null
     const failed = close.stage === 'dns' && (close.closed.how === 'error' || close.closed.how === 'timeout')
     if (!failed && known === undefined) return null
     const unanswered = close.closed.how === 'timeout' && known === undefined
+    if (isAboutProxy(attempt)) {
+      return {
+        confidence: 'certain',
+        evidence: [`Resolving the name of the proxy failed: ${errorText(close.error)}.`],
+        runnersUp: [wrongProxy, noNetwork],
+      }
+    }
     return {
       confidence: 'certain',
       evidence: [

@@ -27,6 +27,10 @@ export const edgeGatewayUnreachable: Cause = {
   },
   meaning:
     'This device does not dial the hub but an IoT Edge or other gateway. The failure lies between the device and that gateway; the internet and the hub are not involved.',
+  tells: {
+    raises: 'The hub itself can be reached from the same host.',
+    rulesOut: 'The gateway answers, and refuses the sign-in.',
+  },
   nextSteps: {
     device: [
       'Check that the gateway is on and that `ping` from this device reaches it.',

@@ -16,6 +16,10 @@ export const fileUploadLimit: Cause = {
   },
   meaning:
     'This is not a disconnect. A program asks for uploads and does not report their end; each counts until its time is over.',
+  tells: {
+    raises: 'HTTP 403 with 403006, and uploads that were begun and never reported.',
+    rulesOut: '403 to everything, also to the sign-in.',
+  },
   nextSteps: {
     device: [
       'Find the program that uploads files under this identity, and let it report every end (notifyBlobUploadStatus).',

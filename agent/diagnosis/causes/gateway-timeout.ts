@@ -16,6 +16,10 @@ export const gatewayTimeout: Cause = {
   },
   meaning:
     'This is not a disconnect. The device was slow, its handler failed, or the connection was dead and neither side knew it yet.',
+  tells: {
+    raises: 'The method came, and its answer left later than the caller waited.',
+    rulesOut: 'No session stood at that time.',
+  },
   nextSteps: {
     device: ['Run `hubrec episodes` and see whether a loss (link-lost-keepalive) was found just after the call.'],
     portal: ['In the portal, call again with a longer response timeout.'],

@@ -16,17 +16,23 @@ export const gracefulClose: Cause = {
     log: 'deviceDisconnect at level Information, without a code.',
   },
   meaning: 'Nothing is wrong: the service was stopped or restarted, or the application closed its client.',
+  tells: {
+    raises: 'Our own goodbye stands before the end.',
+    rulesOut: 'A loss before the goodbye was said.',
+  },
   nextSteps: {
     device: ['Do nothing, unless nobody meant to stop it: then `journalctl -u hubrec` shows who did.'],
     portal: ['In alerts, ignore a disconnect of level Information.'],
   },
   docs: [pages.connectivity],
 
-  fromEnding(ending) {
+  fromEnding(ending, { application }) {
     if (ending.kind === 'goodbye') {
       return {
         confidence: 'certain',
-        evidence: [`The recorder was stopped (${ending.why}) and said goodbye.`],
+        evidence: [
+          `The ${application ? 'application ended' : 'recorder was stopped'} (${ending.why}) and said goodbye.`,
+        ],
         runnersUp: [],
       }
     }

@@ -30,6 +30,10 @@ export const hubUnreachable: Cause = {
   },
   meaning:
     'The name was resolved, and packets to that address vanish. A firewall drops them, a route or VPN is down, or the uplink has failed somewhere behind this device.',
+  tells: {
+    raises: 'No address of the hub answers on any port, while another host does.',
+    rulesOut: 'A FIN, a reset or a refusal came from the address.',
+  },
   nextSteps: {
     device: [
       'Run `nc -vz HUB 443`. If that answers, a firewall drops port 8883 (AMQP: 5671): have it opened, or set `connection.protocol` to `mqtt-ws`.',

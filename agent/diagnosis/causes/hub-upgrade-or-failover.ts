@@ -1,6 +1,25 @@
 /** The service moved or renewed itself. */
-import { type Cause, knowable } from '../cause.js'
+import { type AmqpWord, among, toldOf, wordOfAttempt, wordOfEnding } from '../amqp-words.js'
+import { type Cause, type Finding, knowable, maybe } from '../cause.js'
 import { pages } from '../pages.js'
+
+const conditions = new Set(['amqp:connection:forced'])
+
+function judge(word: AmqpWord | null): Finding | null {
+  const said = among(word, conditions)
+  if (said === null) return null
+  return {
+    confidence: 'possible',
+    evidence: [toldOf(said)],
+    runnersUp: [
+      maybe(
+        'duplicate-device-id',
+        'Look for 409002 in the Connections log. An upgrade ends after a few minutes, a second client does not.',
+      ),
+      maybe('hub-transient-5xx', 'Look at Resource Health of the hub, and for codes that begin with 500 or 503.'),
+    ],
+  }
+}
 
 export const hubUpgradeOrFailover: Cause = {
   id: 'hub-upgrade-or-failover',
@@ -17,6 +36,10 @@ export const hubUpgradeOrFailover: Cause = {
   },
   meaning:
     'Nothing is wrong with the device. Nodes of the service are renewed all the time, and each time their connections are closed.',
+  tells: {
+    raises: 'One close, success at the next attempt, and perhaps other addresses than before.',
+    rulesOut: 'It comes again every few seconds or minutes.',
+  },
   nextSteps: {
     device: [
       'Do nothing if it came back within a few minutes.',
@@ -28,4 +51,7 @@ export const hubUpgradeOrFailover: Cause = {
     ],
   },
   docs: [pages.errorCodes, pages.failover, pages.addresses],
+
+  fromAttempt: attempt => judge(wordOfAttempt(attempt)),
+  fromEnding: ending => judge(wordOfEnding(ending)),
 }

@@ -10,12 +10,16 @@ export const keepaliveTooLong: Cause = {
   ceiling: knowable('certain'),
   planned: false,
   sees: {
-    device: 'The configured keepalive is over 1177 s (MQTT), or pings leave late because the process was blocked.',
+    device: 'The configured keepalive is over 1177 s (MQTT).',
     hub: 'It hears nothing for 1767 s (MQTT) or 240 s (AMQP) and closes.',
     log: '404104.',
   },
   meaning:
     'The hub waits for one and a half keepalive intervals, and never longer than 1767 seconds. A client that speaks less often than that is taken for dead.',
+  tells: {
+    raises: 'The process stood still, or sent no ping, for longer than the hub waits.',
+    rulesOut: 'Pings left in time until the end.',
+  },
   nextSteps: {
     device: [
       'Set the keepalive of the application to 1177 s or less; hubrec itself accepts nothing longer.',

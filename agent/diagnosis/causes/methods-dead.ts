@@ -1,4 +1,5 @@
 /** Connected, and deaf to direct methods. */
+import { toldOf, wordOfEnding } from '../amqp-words.js'
 import { type Cause, knowable, maybe } from '../cause.js'
 import { pages } from '../pages.js'
 import { closeOfEnding } from '../wire-facts.js'
@@ -18,6 +19,10 @@ export const methodsDead: Cause = {
   },
   meaning:
     'A connection that cannot be called is of little use, and the SDK does not notice it. The recorder checks the answer to its subscription, and makes a new connection when it is bad.',
+  tells: {
+    raises: 'The session goes on, and the subscription was refused or its link is gone.',
+    rulesOut: 'A method was answered in the same session.',
+  },
   nextSteps: {
     device: [
       'Do nothing if it happened once: the recorder has already connected anew.',
@@ -34,9 +39,13 @@ export const methodsDead: Cause = {
     if (ending.kind !== 'closed' || close === null || close.closed.by !== 'us' || close.closed.reason !== 'methods') {
       return null
     }
+    const word = wordOfEnding(ending)
+    // With a condition the hub has said why, and that is what counts.
+    if (word !== null && word.condition !== null) return null
     return {
       confidence: 'certain',
       evidence: [
+        ...(word === null ? [] : [toldOf(word)]),
         ending.subscribed
           ? 'The subscription to direct methods was lost during the session, so the recorder gave the connection up.'
           : 'The subscription to direct methods was refused or not answered, so the recorder gave the connection up.',

@@ -1,8 +1,12 @@
 /** This device itself has no way out: no link, no address or no route. */
+
+import type { Evidence, FailedAttempt } from '../../evidence/episode.js'
 import { type Cause, type Finding, knowable, maybe } from '../cause.js'
+import { changesAround, lostWayOut, tellChange, withoutWayOut } from '../host-facts.js'
 import { pages } from '../pages.js'
-import { type Close, closeOfAttempt, closeOfEnding, innermost } from '../wire-facts.js'
-import { addressesOf, errorText } from '../words.js'
+import { isGatewayGone } from '../probe-facts.js'
+import { type Close, closeOfAttempt, closeOfEnding, innermost, wasSilent, wentUnanswered } from '../wire-facts.js'
+import { addressesOf, duration, errorText } from '../words.js'
 
 /** The kernel says at once that there is no road. */
 const noRoad: ReadonlySet<string> = new Set(['ENETUNREACH', 'ENETDOWN'])
@@ -10,7 +14,7 @@ const noRoad: ReadonlySet<string> = new Set(['ENETUNREACH', 'ENETDOWN'])
 const roadEnds: ReadonlySet<string> = new Set(['EHOSTUNREACH', 'EHOSTDOWN', 'ENETRESET'])
 
 /** Of a dual-stack attempt all addresses must fail so: having no IPv6 is no fault. */
-function judge({ error }: Close): Omit<Finding, 'evidence'> | null {
+function judge({ error }: Pick<Close, 'error'>): Omit<Finding, 'evidence'> | null {
   const codes = innermost(error).map(({ code }) => code ?? '')
   if (codes.length === 0 || !codes.every(code => noRoad.has(code) || roadEnds.has(code))) return null
   return {
@@ -20,6 +24,65 @@ function judge({ error }: Close): Omit<Finding, 'evidence'> | null {
         'hub-unreachable',
         'Reach another address on the internet from this device. If that works, only the road to the hub is cut.',
       ),
+    ],
+  }
+}
+
+/** Nothing was answered, not even by a DNS server, while this host had no way out. */
+function judgeByHost(attempt: FailedAttempt, { host }: Evidence): Finding | null {
+  const close = closeOfAttempt(attempt)
+  // For an address that no route leads to the kernel says so itself.
+  if (close === null || close.stage !== 'dns') return null
+  const why = withoutWayOut(host, attempt.endedMs)
+  if (why === null) return null
+  return {
+    confidence: 'certain',
+    evidence: [why, `Nothing came of the attempt: ${errorText(close.error)}.`],
+    runnersUp: [
+      maybe(
+        'dns-failure',
+        'See whether names resolve once the default route is back: if not, the DNS server is dead too.',
+      ),
+    ],
+  }
+}
+
+/** Nothing was answered, and the gateway that everything leaves by is not on the link. */
+function judgeByGateway(attempt: FailedAttempt, evidence: Evidence): Finding | null {
+  const close = closeOfAttempt(attempt)
+  if (close === null || (close.stage !== 'dns' && !(close.stage === 'tcp' && wentUnanswered(close)))) return null
+  const gone = isGatewayGone(evidence)
+  if (gone === null) return null
+  return {
+    confidence: 'likely',
+    evidence: [
+      `The default gateway ${gone.address} does not answer on ${gone.interface}, and nothing beyond it answered.`,
+      `Nothing came of the attempt: ${errorText(close.error)}.`,
+    ],
+    runnersUp: [
+      maybe(
+        'hub-unreachable',
+        'Look at the router: if it is on and hides from this device, the road is cut behind it.',
+      ),
+    ],
+  }
+}
+
+/** The line fell silent at the time when this host lost its own way out. */
+function judgeSilence(close: Close, evidence: Evidence): Finding | null {
+  if (!wasSilent(close.closed)) return null
+  const lost = lostWayOut(evidence)
+  if (lost === null || evidence.ending.kind !== 'closed') return null
+  const { endedMs } = evidence.ending
+  return {
+    // Another link may have been the one that carried the session.
+    confidence: changesAround(evidence).some(({ what }) => what === 'carrierBack') ? 'likely' : 'certain',
+    evidence: [
+      tellChange(lost, endedMs),
+      `Nothing had come from the hub for ${duration(close.closed.silentMs)} when the session was given up.`,
+    ],
+    runnersUp: [
+      maybe('link-lost-keepalive', 'See whether the next loss comes while the carrier and the default route stay.'),
     ],
   }
 }
@@ -38,6 +101,10 @@ export const noNetwork: Cause = {
   },
   meaning:
     'The device cannot send anything anywhere: the cable or the radio is down, DHCP gave no address, or there is no default route. Neither the hub nor the credential is involved.',
+  tells: {
+    raises: 'The carrier, the address or the default route was gone at that time.',
+    rulesOut: 'Another host was reached at the same time by the same interface.',
+  },
   nextSteps: {
     device: [
       'Run `ip -br link` and `ip -br address`: is the interface UP, and does it have an address?',
@@ -51,19 +118,19 @@ export const noNetwork: Cause = {
   },
   docs: [pages.reconnections],
 
-  fromAttempt(attempt) {
+  fromAttempt(attempt, evidence) {
     const close = closeOfAttempt(attempt)
-    const found = close === null ? null : judge(close)
-    if (close === null || found === null) return null
-    return {
-      ...found,
-      evidence: [`Nothing could be sent to ${addressesOf(attempt, close.error)}: ${errorText(close.error)}.`],
-    }
+    const error = attempt.outcome === 'provisioning' ? attempt.error : (close?.error ?? null)
+    const found = judge({ error })
+    if (found === null) return judgeByHost(attempt, evidence) ?? judgeByGateway(attempt, evidence)
+    const where = attempt.outcome === 'provisioning' ? 'the provisioning service' : addressesOf(attempt, error)
+    return { ...found, evidence: [`Nothing could be sent to ${where}: ${errorText(error)}.`] }
   },
-  fromEnding(ending) {
+  fromEnding(ending, evidence) {
     const close = closeOfEnding(ending)
-    const found = close === null ? null : judge(close)
-    if (close === null || found === null) return null
+    if (close === null) return null
+    const found = judge(close)
+    if (found === null) return judgeSilence(close, evidence)
     return { ...found, evidence: [`The network went away under the session: ${errorText(close.error)}.`] }
   },
 }

@@ -1,4 +1,5 @@
 /** A TCP reset cut the connection. */
+import { wordOfAttempt, wordOfEnding } from '../amqp-words.js'
 import { type Cause, type Finding, knowable, maybe, type RunnerUp } from '../cause.js'
 import { pages } from '../pages.js'
 import { type Close, closeOfAttempt, closeOfEnding, isBrokenPipe, isOurs, isReset } from '../wire-facts.js'
@@ -50,6 +51,10 @@ export const peerReset: Cause = {
   },
   meaning:
     'That a reset came is certain; who sent it is not. It carries the address of the hub, but a firewall, a router that forgot the connection, a load balancer or the hub can have made it.',
+  tells: {
+    raises: "A reset with a system call, and who sends it is one hop: a firewall's limits, or the hub.",
+    rulesOut: 'A FIN or silence.',
+  },
   nextSteps: {
     device: [
       'Run `hubrec episodes` and see whether resets come at fixed times or after the same idle time: then a router or firewall makes them.',
@@ -64,10 +69,11 @@ export const peerReset: Cause = {
 
   fromAttempt(attempt) {
     const close = closeOfAttempt(attempt)
-    return close === null ? null : judge(close)
+    // What the hub said beats how its socket ended.
+    return close === null || wordOfAttempt(attempt) !== null ? null : judge(close)
   },
   fromEnding(ending) {
     const close = closeOfEnding(ending)
-    return close === null ? null : judge(close)
+    return close === null || wordOfEnding(ending) !== null ? null : judge(close)
   },
 }

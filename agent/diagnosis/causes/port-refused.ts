@@ -22,6 +22,10 @@ export const portRefused: Cause = {
   },
   meaning:
     'The road is there, and somebody at the end of it does not accept connections to this port. With a real hub that is nearly always a firewall that rejects the port, or a name that leads to the wrong machine.',
+  tells: {
+    raises: 'The refusal comes at once, from each address.',
+    rulesOut: 'The first packet is never answered.',
+  },
   nextSteps: {
     device: [
       'Run `nc -vz HUB 443` and `nc -vz HUB 8883` (AMQP: 5671). If only 443 is open, a firewall rejects the other port.',

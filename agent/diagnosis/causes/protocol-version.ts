@@ -1,8 +1,16 @@
 /** The hub does not speak the version of the protocol or of the interface that was asked for. */
-import { type Cause, knowable } from '../cause.js'
-import { connackOf } from '../connack.js'
+import { type AmqpWord, among, toldOf, wordOfAttempt, wordOfEnding } from '../amqp-words.js'
+import { type Cause, type Finding, knowable } from '../cause.js'
 import { pages } from '../pages.js'
+import { connackOf } from '../sign-in.js'
 import { dialled } from '../words.js'
+
+const conditions = new Set(['amqp:not-implemented'])
+
+function judge(word: AmqpWord | null): Finding | null {
+  const said = among(word, conditions)
+  return said === null ? null : { confidence: 'certain', evidence: [toldOf(said)], runnersUp: [] }
+}
 
 export const protocolVersion: Cause = {
   id: 'protocol-version',
@@ -18,6 +26,10 @@ export const protocolVersion: Cause = {
   },
   meaning:
     'The client and the hub do not speak the same version. An SDK that is much too old or too new for this cloud is the usual reason.',
+  tells: {
+    raises: 'CONNACK 1, at each attempt.',
+    rulesOut: 'The same software was accepted before by the same hub.',
+  },
   nextSteps: {
     device: [
       'Update the SDK of the application, or hubrec if it is hubrec itself.',
@@ -29,12 +41,13 @@ export const protocolVersion: Cause = {
   },
   docs: [pages.mqtt, pages.errorCodes],
 
-  fromAttempt(attempt, evidence) {
-    if (connackOf(attempt, evidence) !== 1) return null
+  fromAttempt(attempt) {
+    if (connackOf(attempt) !== 1) return judge(wordOfAttempt(attempt))
     return {
       confidence: 'certain',
       evidence: [`${dialled(attempt)} answered the sign-in with CONNACK 1: unacceptable protocol version.`],
       runnersUp: [],
     }
   },
+  fromEnding: ending => judge(wordOfEnding(ending)),
 }

@@ -1,27 +1,33 @@
 /** What came was not what the protocol allows. */
-
-import type { Evidence } from '../../evidence/episode.js'
 import { type Cause, type Finding, knowable, maybe } from '../cause.js'
 import { pages } from '../pages.js'
-import { type Close, closeOfAttempt, closeOfEnding, innermost, speaksMqtt } from '../wire-facts.js'
+import { type Close, closeOfAttempt, closeOfEnding, innermost, isWebSocketClose, speaksMqtt } from '../wire-facts.js'
 import { errorText } from '../words.js'
 
-/** How the MQTT parser says that it cannot go on. */
-const unreadable = /malformed|invalid header flag|cannot parse|unknown packet|protocol (?:error|violation)/i
+/** How the parsers say that they cannot go on. */
+const unreadable =
+  /malformed|invalid (?:header flag|protocol header)|cannot parse|unknown packet|protocol (?:error|violation)/i
 
-function judge(close: Close, evidence: Evidence): Finding | null {
+/** What could be read very well. */
+const understood: ReadonlySet<string> = new Set(['AmqpError', 'CbsError', 'ProxyError'])
+
+function judge(close: Close): Finding | null {
   const { closed, stage, error } = close
-  if (!speaksMqtt(evidence) || (stage !== 'session' && stage !== 'auth')) return null
-  const goodbye = closed.by === 'hub' && closed.how === 'goodbye'
+  const mqtt = speaksMqtt(closed.protocol)
+  if (stage !== 'session' && stage !== 'auth') return null
+  // Over AMQP either side may say goodbye.
+  const goodbye = mqtt && !isWebSocketClose(close) && closed.by === 'hub' && closed.how === 'goodbye'
   const garbled =
-    closed.how === 'error' && (closed.by === 'hub' || innermost(error).some(({ message }) => unreadable.test(message)))
+    closed.how === 'error' &&
+    !understood.has(error?.name ?? '') &&
+    (closed.by === 'hub' || innermost(error).some(({ message }) => unreadable.test(message)))
   if (!goodbye && !garbled) return null
   return {
     confidence: 'certain',
     evidence: [
       goodbye
         ? 'The other side sent DISCONNECT, which a server of MQTT 3.1.1 must not do.'
-        : `The other side sent something that is not MQTT: ${errorText(error)}.`,
+        : `The other side sent something that is not ${mqtt ? 'MQTT' : 'AMQP'}: ${errorText(error)}.`,
     ],
     runnersUp: [
       maybe(
@@ -40,12 +46,16 @@ export const protocolViolation: Cause = {
   ceiling: knowable('certain'),
   planned: false,
   sees: {
-    device: 'A packet that cannot be read as MQTT, or a DISCONNECT from the server.',
+    device: 'A packet that cannot be read as MQTT or AMQP, or a DISCONNECT from the server.',
     hub: 'A client that closes in the middle of a session.',
     log: '404104.',
   },
   meaning:
     'A hub does not do this. A gateway or broker in between, a box that changes the traffic, or a defect in either end does. The recorder drops such a connection at once, since nothing after it can be trusted.',
+  tells: {
+    raises: "The first bytes that cannot be read were kept, and TLS was with the hub's own certificate.",
+    rulesOut: 'The SDK gave up while all packets could be read.',
+  },
   nextSteps: {
     device: [
       'Check what the host name leads to: a hub, or a broker or gateway in between?',
@@ -58,12 +68,12 @@ export const protocolViolation: Cause = {
   },
   docs: [pages.mqtt],
 
-  fromAttempt(attempt, evidence) {
+  fromAttempt(attempt) {
     const close = closeOfAttempt(attempt)
-    return close === null ? null : judge(close, evidence)
+    return close === null ? null : judge(close)
   },
-  fromEnding(ending, evidence) {
+  fromEnding(ending) {
     const close = closeOfEnding(ending)
-    return close === null ? null : judge(close, evidence)
+    return close === null ? null : judge(close)
   },
 }

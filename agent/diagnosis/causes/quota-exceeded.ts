@@ -1,8 +1,22 @@
 /** The hub has had all the messages that its tier allows for the day. */
-import { type Cause, knowable, maybe } from '../cause.js'
+import { type AmqpWord, among, toldOf, wordOfAttempt, wordOfEnding } from '../amqp-words.js'
+import { type Cause, type Finding, knowable, maybe } from '../cause.js'
 import { publishRun } from '../closing-runs.js'
 import { pages } from '../pages.js'
+import { type CbsRefusal, cbsRefusalIn, cbsRefusalOf } from '../sign-in.js'
 import { closeOfEnding, isFin } from '../wire-facts.js'
+
+const throttled = maybe('throttled', 'Look for throttling errors among the metrics of the hub at this time.')
+
+const conditions = new Set(['amqp:resource-limit-exceeded', 'com.microsoft:quota-exceeded'])
+
+function judgeWord(refusal: CbsRefusal | null, word: AmqpWord | null): Finding | null {
+  if (refusal?.status === 403 && /\bquota\b/i.test(refusal.said)) {
+    return { confidence: 'likely', evidence: [refusal.sentence], runnersUp: [throttled] }
+  }
+  const said = among(word, conditions)
+  return said === null ? null : { confidence: 'likely', evidence: [toldOf(said)], runnersUp: [throttled] }
+}
 
 export const quotaExceeded: Cause = {
   id: 'quota-exceeded',
@@ -13,12 +27,16 @@ export const quotaExceeded: Cause = {
   planned: false,
   sees: {
     device:
-      'Sign-in succeeds, and the connection is closed as soon as a message is sent, again and again until 00:00 UTC.',
+      'Sign-in succeeds, and the connection is closed as soon as a message is sent, again and again until 00:00 UTC. AMQP: amqp:resource-limit-exceeded or com.microsoft:quota-exceeded.',
     hub: 'More messages in one day than its tier and units allow.',
     log: '403002.',
   },
   meaning:
     'The quota counts for the whole hub, so the device that is closed need not be the one that sends too much. Over MQTT the hub gives no reason; it only closes.',
+  tells: {
+    raises: 'It begins during the day and ends at 00:00 UTC; the close follows a publish.',
+    rulesOut: 'Closes without any message, or over midnight UTC.',
+  },
   nextSteps: {
     device: [
       'Stop sending until 00:00 UTC, or send less often.',
@@ -31,7 +49,10 @@ export const quotaExceeded: Cause = {
   },
   docs: [pages.quotas, pages.errorCodes],
 
+  fromAttempt: attempt => judgeWord(cbsRefusalOf(attempt), wordOfAttempt(attempt)),
   fromEnding(ending, { history }) {
+    const told = judgeWord(cbsRefusalIn(ending), wordOfEnding(ending))
+    if (told !== null) return told
     const close = closeOfEnding(ending)
     if (close === null || close.stage !== 'session' || !isFin(close)) return null
     const run = publishRun(history)
@@ -44,7 +65,7 @@ export const quotaExceeded: Cause = {
           'illegal-topic',
           'Check the topic of the message that was sent: does it name this device, in this spelling?',
         ),
-        maybe('throttled', 'Look for throttling errors among the metrics of the hub at this time.'),
+        throttled,
       ],
     }
   },

@@ -29,6 +29,10 @@ export const serverCertificateInvalid: Cause = {
   },
   meaning:
     'The certificate itself is bad. IoT Hub renews its own long before they end, so the usual owner of such a certificate is a gateway, a proxy or a test server.',
+  tells: {
+    raises: "The clock is synchronised and the certificate's dates are wrong all the same.",
+    rulesOut: 'The clock is wrong: then the certificate is not to blame.',
+  },
   nextSteps: {
     device: [
       'Run `openssl s_client -connect HUB:8883 -servername HUB </dev/null | openssl x509 -noout -subject -issuer -dates` and see whose certificate it is.',

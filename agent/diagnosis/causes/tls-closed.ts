@@ -19,6 +19,10 @@ export const tlsClosed: Cause = {
   },
   meaning:
     'Somebody took the connection and put it down again without a word. A load balancer with nothing behind it does that, and so does a firewall that does not like the name in the handshake or the TLS version.',
+  tells: {
+    raises: 'The close comes within one round trip of the first packet of TLS.',
+    rulesOut: 'An alert of TLS, or a reset with a system call.',
+  },
   nextSteps: {
     device: [
       'Run `openssl s_client -connect HUB:8883 -servername HUB` and look at where it stops.',

@@ -1,4 +1,5 @@
 /** Somebody else's certificate was shown in place of the hub's. */
+import type { FailedAttempt } from '../../evidence/episode.js'
 import { type Cause, knowable, maybe, type RunnerUp } from '../cause.js'
 import { failedChain, failedName } from '../chain.js'
 import { pages } from '../pages.js'
@@ -18,6 +19,9 @@ const wrongName: RunnerUp = maybe(
   'Compare the host name in the connection string with the names in the certificate.',
 )
 
+const throughProxy = ({ proxy }: FailedAttempt): readonly string[] =>
+  proxy === null ? [] : [`The connection went through the proxy ${proxy}.`]
+
 export const tlsInterception: Cause = {
   id: 'tls-interception',
   family: 'tls',
@@ -33,6 +37,10 @@ export const tlsInterception: Cause = {
   },
   meaning:
     'A firewall or proxy opens the encrypted traffic and shows a certificate of its own, or the name leads to a machine that is not the hub. The recorder refuses to send its credential there, and so should every client.',
+  tells: {
+    raises: "The issuer is none of IoT Hub's, and was another one in the last good session.",
+    rulesOut: 'The chain leads to a documented root.',
+  },
   nextSteps: {
     device: [
       'Read the issuer in the evidence: the name of a company or of a firewall maker tells who opens the traffic.',
@@ -59,12 +67,17 @@ export const tlsInterception: Cause = {
           certificate === null
             ? certificateText(null)
             : `It was made for ${certificate.subject}${names}, by ${certificate.issuer}.`,
+          ...throughProxy(attempt),
         ],
         runnersUp: [wrongName],
       }
     }
     if (failedChain(close) === undefined || certificate?.knownRoot === true) return null
-    const evidence = [`The certificate chain was not trusted: ${errorText(close.error)}.`, certificateText(certificate)]
+    const evidence = [
+      `The certificate chain was not trusted: ${errorText(close.error)}.`,
+      certificateText(certificate),
+      ...throughProxy(attempt),
+    ]
     if (certificate === null || certificate.knownRoot === null) {
       return { confidence: 'possible', evidence, runnersUp: [rootMissing] }
     }

@@ -19,6 +19,10 @@ export const tlsRootMissing: Cause = {
   },
   meaning:
     'The hub is the right one. What is missing is its root certificate among those this device trusts: an old system, a list of roots that was replaced by one of its own, or a pinned certificate that has since been changed.',
+  tells: {
+    raises: 'The chain leads to a root of IoT Hub that this host does not have.',
+    rulesOut: 'The chain leads to another root.',
+  },
   nextSteps: {
     device: [
       'Install the roots that IoT Hub uses: DigiCert Global Root G2 and Microsoft RSA Root Certificate Authority 2017 (China: DigiCert Global Root CA). On Debian: `apt install ca-certificates && update-ca-certificates`.',

@@ -18,6 +18,10 @@ export const tlsTimeout: Cause = {
   },
   meaning:
     'Small packets pass and the handshake does not. A firewall that inspects traffic holds it back, or large packets are lost because the path allows less than the link pretends (MTU), or what answers is overloaded.',
+  tells: {
+    raises: 'Small packets pass and large ones do not; another host shows the same over TLS.',
+    rulesOut: 'An alert or a FIN came.',
+  },
   nextSteps: {
     device: [
       'Run `openssl s_client -connect HUB:8883 -servername HUB` and see whether it gets a certificate.',

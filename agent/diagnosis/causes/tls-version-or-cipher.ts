@@ -7,6 +7,11 @@ import { dialled, errorText } from '../words.js'
 const aboutVersion = /protocol version|unsupported protocol|no protocols available|version too low|wrong ssl version/i
 const aboutCipher = /handshake failure|no shared cipher|no ciphers available|insufficient security/i
 
+const certificate = maybe(
+  'x509-rejected',
+  'Run `openssl x509 -in CERT -noout -dates` for the certificate of this device: some servers refuse a bad one so.',
+)
+
 export const tlsVersionOrCipher: Cause = {
   id: 'tls-version-or-cipher',
   family: 'tls',
@@ -21,6 +26,10 @@ export const tlsVersionOrCipher: Cause = {
   },
   meaning:
     'IoT Hub speaks TLS 1.2 and newer with a short list of ciphers; 1.0 and 1.1 ended on 31 August 2025. An old runtime, an option that lowers TLS, or a box on the road that speaks for one of the two stands in the way.',
+  tells: {
+    raises: 'The alert names the version or the handshake.',
+    rulesOut: 'The handshake was finished.',
+  },
   nextSteps: {
     device: [
       'Run `node -p process.versions.openssl` for the application: it needs OpenSSL 1.1.1 or newer.',
@@ -43,6 +52,7 @@ export const tlsVersionOrCipher: Cause = {
       confidence: version ? 'certain' : 'likely',
       evidence: [`${dialled(attempt)} refused the TLS handshake: ${errorText(close.error)}.`],
       runnersUp: [
+        ...(attempt.credential?.kind === 'x509' && !version ? [certificate] : []),
         maybe(
           'tls-interception',
           'Try the handshake from another network. If it works there, a box on this one refuses it.',

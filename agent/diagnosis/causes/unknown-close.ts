@@ -1,10 +1,20 @@
 /** It was closed, and nothing that a device can see says why. Always the last in the catalogue, because it fits everything. */
+import type { ClosedEvent } from '../../../transports/wire-event.js'
 import type { Ending, Evidence, FailedAttempt, PastSession } from '../../evidence/episode.js'
 import { type Cause, type Finding, knowable, maybe, type RunnerUp } from '../cause.js'
 import { quietRun } from '../closing-runs.js'
+import { httpAnswerOf } from '../http-answers.js'
 import { pages } from '../pages.js'
-import { type Close, closeOfAttempt, closeOfEnding, isFin, isOurs } from '../wire-facts.js'
-import { count, dialled, duration, errorText } from '../words.js'
+import {
+  type Close,
+  closeOfAttempt,
+  closeOfEnding,
+  isFin,
+  isOurs,
+  isWebSocketClose,
+  speaksMqtt,
+} from '../wire-facts.js'
+import { count, dialled, duration, errorText, quoted } from '../words.js'
 
 const duplicate = maybe(
   'duplicate-device-id',
@@ -27,6 +37,11 @@ const filtered = maybe(
   'Try the same credential from another network. If it works there, the hub refuses this address.',
 )
 
+const proxied = maybe(
+  'proxy-required',
+  'Try from another network. If it works there, a proxy or filter on this one does not let WebSocket through.',
+)
+
 /** A bare FIN in a session carries no reason at all, so the verdict is that we do not know. */
 function judgeSessionFin({ closed }: Close, history: readonly PastSession[]): Finding {
   const { lengthsMs, served } = quietRun(history)
@@ -43,10 +58,15 @@ function judgeSessionFin({ closed }: Close, history: readonly PastSession[]): Fi
   return {
     confidence: 'unknown',
     evidence: [
-      `The other side closed the session without a word (FIN), ${uponPublish ? 'just after a message was sent' : 'with no message under way'}. MQTT 3.1.1 has no way to give a reason.`,
+      `The other side closed the session ${hungUp(closed)}, ${uponPublish ? 'just after a message was sent' : 'with no message under way'}. ${speaksMqtt(closed.protocol) ? 'MQTT 3.1.1 has no way to give a reason' : 'AMQP has ways to give a reason, and none was used'}.`,
     ],
     runnersUp: uponPublish ? [quota, topic, upgrade, throttled] : [upgrade, duplicate, expired, throttled],
   }
+}
+
+function hungUp(closed: ClosedEvent): string {
+  if (!isWebSocketClose(closed)) return 'without a word (FIN)'
+  return `with a WebSocket close ${closed.error?.code ?? ''}${quoted(closed.error?.message ?? '')}`
 }
 
 function otherwise({ closed, stage, error }: Close): Finding {
@@ -61,7 +81,9 @@ function otherwise({ closed, stage, error }: Close): Finding {
   }
 }
 
-const uponSignIn: readonly RunnerUp[] = [certificate, throttled, filtered]
+/** Who is known to sign in otherwise has no certificate that could be refused. */
+const uponSignIn = ({ credential }: FailedAttempt): readonly RunnerUp[] =>
+  credential === null || credential.kind === 'x509' ? [certificate, throttled, filtered] : [throttled, filtered]
 
 export const unknownClose = {
   id: 'unknown-close',
@@ -77,6 +99,10 @@ export const unknownClose = {
   },
   meaning:
     'MQTT 3.1.1 has no field for a reason, so the device cannot know more. The verdict says so, rather than guess; the log of the hub can tell.',
+  tells: {
+    raises: 'Nothing: it is what is left.',
+    rulesOut: 'Any evidence that another cause explains.',
+  },
   nextSteps: {
     device: [
       'Do nothing if it happened once and the device came back: hubs close connections now and then.',
@@ -91,6 +117,8 @@ export const unknownClose = {
 
   fromAttempt(attempt: FailedAttempt): Finding {
     const close = closeOfAttempt(attempt)
+    const answer = httpAnswerOf(attempt)
+    if (answer !== null) return { confidence: 'unknown', evidence: [answer.sentence], runnersUp: [proxied] }
     if (close === null) {
       return {
         confidence: 'unknown',
@@ -102,13 +130,15 @@ export const unknownClose = {
         runnersUp: [],
       }
     }
-    if (close.stage === 'auth' && isFin(close)) {
+    if ((close.stage === 'auth' || close.stage === 'upgrade') && isFin(close)) {
+      const sent = close.stage === 'auth' ? 'the sign-in was sent' : 'the WebSocket upgrade was asked for'
+      const how = isWebSocketClose(close) ? hungUp(close.closed) : '(FIN)'
       return {
         confidence: 'possible',
         evidence: [
-          `${dialled(attempt)} closed the connection (FIN) after the sign-in was sent and gave no answer to it; ${count(close.closed.bytesRead, 'byte')} had come.`,
+          `${dialled(attempt)} closed the connection ${how} after ${sent} and gave no answer to it; ${count(close.closed.bytesRead, 'byte')} had come.`,
         ],
-        runnersUp: uponSignIn,
+        runnersUp: close.stage === 'auth' ? uponSignIn(attempt) : [proxied, throttled],
       }
     }
     return otherwise(close)

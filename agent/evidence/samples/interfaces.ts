@@ -25,6 +25,9 @@ export type Counters = Readonly<{
 
 export type Wireless = Readonly<{ quality: number; signalDbm: number | null; noiseDbm: number | null }>
 
+/** Those that no packet for the hub leaves by, and that come and go with containers: of them only the counters are read. */
+export const isInternal = (name: string): boolean => /^(?:lo$|veth|docker|br-|virbr|cni|flannel|vnet|dummy)/.test(name)
+
 export const interfaces: Reading = {
   name: 'interfaces',
   async read({ procRoot, sysRoot }) {
@@ -37,9 +40,11 @@ export const interfaces: Reading = {
     const addresses = ownAddresses()
     const all = [...parseDevices(devices)]
     const shown = all.slice(0, interfacesMax).map(async ([name, counters]) => {
-      const [operstate, carrier, carrierChanges] = await Promise.all(
-        ['operstate', 'carrier', 'carrier_changes'].map(file => readText(join(sysRoot, 'class/net', name, file))),
-      )
+      const [operstate = null, carrier = null, carrierChanges = null] = isInternal(name)
+        ? []
+        : await Promise.all(
+            ['operstate', 'carrier', 'carrier_changes'].map(file => readText(join(sysRoot, 'class/net', name, file))),
+          )
       const state = {
         operstate: operstate?.trim().slice(0, 32) ?? null,
         carrier: toInteger(carrier),

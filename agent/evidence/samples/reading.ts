@@ -9,7 +9,8 @@ export type Reading = Readonly<{
   /** Its key in a sample; never changes, because old samples stay in the ring. */
   name: string
   /**
-   * Starts no process and makes no synchronous file call: it runs on the loop that serves the connection.
+   * Makes no synchronous file call: it runs on the loop that serves the connection. Starts no process either, or only
+   * as seldom as seldom.ts lets it.
    *
    * @returns plain data, or `null` where the host does not have it
    */
@@ -24,6 +25,8 @@ export type ReadingContext = Readonly<{
   runRoot: string
   stateDir: string
   clock: Clock
+  /** The one that the connection to the hub uses; `null` where there is none. Left out: nobody asks. */
+  hubAddress?: () => string | null
   /** Runs with a resolution of `eventLoopResolutionMs` from event-loop.ts. The one reading of it resets it. */
   eventLoop: Pick<IntervalHistogram, 'count' | 'mean' | 'max' | 'percentile' | 'reset'>
 }>

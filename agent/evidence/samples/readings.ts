@@ -1,4 +1,5 @@
 /** Every reading of a sample, in the order a person looks: the link first, the host after. */
+import { accessPoints } from './access-points.js'
 import { clock } from './clock.js'
 import { disk } from './disk.js'
 import { eventLoop } from './event-loop.js'
@@ -10,12 +11,15 @@ import { pressure } from './pressure.js'
 import type { Reading } from './reading.js'
 import { resolvers } from './resolvers.js'
 import { routes } from './routes.js'
+import { tcp } from './tcp.js'
 import { temperature } from './temperature.js'
 
 export const readings: readonly Reading[] = [
   interfaces,
+  accessPoints,
   routes,
   resolvers,
+  tcp,
   memory,
   pressure,
   load,

@@ -1,15 +1,15 @@
 /** Who answers the host's DNS questions. */
 import { join } from 'node:path'
 import { fieldsOf, readText } from './files.js'
-import type { Reading } from './reading.js'
+import type { Reading, ReadingContext } from './reading.js'
 
 const entriesMax = 8
 
 export type Resolvers = Readonly<{ nameservers: readonly string[]; search: readonly string[] }>
 
-export const resolvers: Reading = {
+export const resolvers = {
   name: 'resolvers',
-  async read({ etcRoot, runRoot }) {
+  async read({ etcRoot, runRoot }: Pick<ReadingContext, 'etcRoot' | 'runRoot'>) {
     const [configured, uplink] = await Promise.all([
       readText(join(etcRoot, 'resolv.conf')),
       // Where the configured one is systemd's stub on 127.0.0.53, this names the servers behind it.
@@ -21,7 +21,7 @@ export const resolvers: Reading = {
       uplinks: uplink === null ? null : parseResolvers(uplink).nameservers,
     }
   },
-}
+} satisfies Reading
 
 /** resolv.conf(5): the last `search` or `domain` counts. */
 export function parseResolvers(text: string): Resolvers {
