@@ -16,14 +16,32 @@ const forbidden: readonly { from: string; to: readonly string[]; why: string }[]
 const wrapped: readonly { module: string; at: readonly string[] }[] = [
   { module: 'pino', at: ['agent/operator-log.ts'] },
   { module: 'systeminformation', at: ['agent/evidence/inventory-child.ts'] },
-  { module: 'valibot', at: ['agent/config/parse.ts', 'agent/methods/payloads.ts'] },
+  {
+    module: 'valibot',
+    at: [
+      'agent/config/parse.ts',
+      'agent/methods/payloads.ts',
+      'agent/ingest/schema.ts',
+      'agent/evidence/baseline.ts',
+      'agent/evidence/host-watch.ts',
+      'agent/evidence/probed.ts',
+    ],
+  },
   { module: 'yazl', at: ['agent/bundle/zip.ts'] },
   { module: 'yauzl', at: ['agent/bundle/unzip.ts'] },
   { module: '@azure/storage-blob', at: ['agent/upload/blob.ts'] },
-  { module: 'azure-iot-device', at: ['transports/credentials.ts', 'transports/mqtt.ts'] },
+  { module: 'azure-iot-device', at: ['transports/edge.ts', 'transports/identity.ts', 'transports/mqtt.ts'] },
   { module: 'azure-iot-device-mqtt', at: ['transports/mqtt.ts'] },
-  { module: 'azure-iot-mqtt-base', at: ['transports/mqtt.ts'] },
-  { module: 'mqtt', at: ['transports/mqtt.ts'] },
+  { module: 'azure-iot-mqtt-base', at: ['transports/mqtt.ts', 'transports/provisioning.ts'] },
+  { module: 'mqtt', at: ['transports/mqtt.ts', 'transports/provisioning.ts'] },
+  { module: 'azure-iot-device-amqp', at: ['transports/amqp.ts'] },
+  { module: 'azure-iot-amqp-base', at: ['transports/amqp.ts'] },
+  { module: 'rhea', at: ['transports/amqp.ts', 'transports/amqp-frames.ts'] },
+  { module: 'ws', at: ['transports/upgrade.ts'] },
+  { module: 'https-proxy-agent', at: ['transports/proxy.ts'] },
+  { module: 'proxy-from-env', at: ['transports/proxy.ts'] },
+  { module: 'azure-iot-provisioning-device', at: ['transports/provisioning.ts'] },
+  { module: 'azure-iot-provisioning-device-mqtt', at: ['transports/provisioning.ts'] },
   { module: 'debug', at: ['transports/sdk-debug.ts'] },
 ]
 
@@ -51,6 +69,13 @@ const imports: Import[] = sources.flatMap(file => {
 
 t.test('imports are read at all', async t => {
   t.ok(imports.length > 20, `${imports.length} imports in ${sources.length} files`)
+})
+
+t.test('nothing compiled has outlived its source: if so, delete dist/ and build it anew', async t => {
+  const left = readdirSync('dist', { recursive: true, encoding: 'utf8' }).filter(
+    path => path.endsWith('.js') && !existsSync(path.replace(/js$/, 'ts')),
+  )
+  t.strictSame(left, [])
 })
 
 t.test('nothing flows back up', async t => {

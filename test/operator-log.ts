@@ -162,7 +162,7 @@ t.test('under systemd each line has its priority and nothing can forge another',
 
 /** Runs a program with the compiled log on its own stdout. */
 const program = (use: string): string[] => {
-  const at = (path: string) => JSON.stringify(fileURLToPath(new URL(`../dist/${path}.js`, import.meta.url)))
+  const at = (path: string) => JSON.stringify(fileURLToPath(new URL(`../${path}.js`, import.meta.url)))
   return [
     '--input-type=module',
     '-e',

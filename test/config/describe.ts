@@ -20,3 +20,19 @@ t.test('the same settings have the same hash, another setting another', async t 
   t.equal(a.hash, b.hash)
   t.not(a.hash, c.hash)
 })
+
+t.test("a proxy's credentials are not shown, and do not show in the hash", async t => {
+  const connection = (proxy: string) => JSON.stringify({ connection: { protocol: 'auto', proxy } })
+  const dir = t.testdir({
+    'a.json': connection('http://user:geheim123@proxy.example:3128'),
+    'b.json': connection('http://proxy.example:3128'),
+  })
+  const [a, b] = await Promise.all(
+    ['a.json', 'b.json'].map(async name =>
+      describeConfig((await loadConfig({ file: join(dir, name), env: {} })).config),
+    ),
+  )
+  t.equal(a?.settings.connection.proxy, 'http://proxy.example:3128')
+  t.notMatch(JSON.stringify(a), 'geheim123')
+  t.equal(a?.hash, b?.hash)
+})

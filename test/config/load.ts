@@ -11,7 +11,12 @@ import { AgentError } from '../../agent/errors.js'
 const defaults: Config = {
   connection: {
     connectionStringFile: null,
+    x509: null,
+    sasTokenFile: null,
+    dps: null,
     protocol: 'mqtt',
+    proxy: null,
+    proxyCredentialsFile: null,
     caFile: null,
     knownRootsFile: null,
     keepaliveSeconds: 60,
@@ -25,7 +30,16 @@ const defaults: Config = {
   ingestSocket: '/run/hubrec/ingest.sock',
   ring: { budgetBytes: 16_777_216 },
   samples: { intervalSeconds: 10 },
+  probes: {
+    enabled: true,
+    controlHost: null,
+    controlName: 'www.msftconnecttest.com',
+    portalUrl: 'http://www.msftconnecttest.com/connecttest.txt',
+    portalText: 'Microsoft Connect Test',
+    resolvers: null,
+  },
   logLevel: 'info',
+  watch: [],
   upload: { allowedContainers: [], privateHosts: [] },
 }
 
@@ -98,6 +112,37 @@ t.test('--config comes before $HUBREC_CONFIG, and that before the standard file'
   ])
 })
 
+t.test('where probes go is checked, each by its own rule', async t => {
+  const good = {
+    controlHost: '[fe80::1]:443',
+    controlName: 'plant.example',
+    portalUrl: 'http://check.example:8080/ok',
+    portalText: null,
+    resolvers: ['10.0.0.1', '10.0.0.1:5353', 'fe80::1', '[fe80::1]:53'],
+  }
+  const { config } = await load(t, { probes: good })
+  t.strictSame(config.probes, { enabled: true, ...good })
+  const bad = {
+    enabled: 'yes',
+    controlHost: 'control.example',
+    controlName: 'https://plant.example',
+    portalUrl: 'http://user:secret@check.example/',
+    portalText: '',
+    resolvers: ['dns.example', '10.0.0.1:0', '10.0.0.1:99999'],
+  }
+  const resolver = 'found a string; expected ADDRESS or ADDRESS:PORT'
+  t.strictSame(await problems(t, { probes: bad }), [
+    'probes.enabled: found a string; expected true or false',
+    'probes.controlHost: found a string; expected HOST:PORT, the name in lower case',
+    'probes.controlName: found a string; expected a host name in lower case or an address, without scheme, port or wildcard',
+    'probes.portalUrl: found a string; expected an http:// URL without credentials and without a query',
+    'probes.portalText: found an empty string; expected a text of 1 to 256 characters',
+    `probes.resolvers[0]: ${resolver}`,
+    `probes.resolvers[1]: ${resolver}`,
+    `probes.resolvers[2]: ${resolver}`,
+  ])
+})
+
 t.test('a named file that cannot be read is an error, whoever named it', async t => {
   const dir = t.testdir()
   const missing = join(dir, 'gone.json')
@@ -118,7 +163,7 @@ t.test('a file larger than a configuration can be is not read to its end', async
 })
 
 t.test('a pipe serves as a file', async t => {
-  const module = fileURLToPath(new URL('../../dist/agent/config/load.js', import.meta.url))
+  const module = fileURLToPath(new URL('../../agent/config/load.js', import.meta.url))
   const script = `import(${JSON.stringify(module)}).then(async ({ loadConfig }) => {
     const { config } = await loadConfig({ file: process.argv[1], env: {} })
     console.log(config.logLevel)
@@ -212,7 +257,7 @@ t.test('all problems are said at once, each with its place', async t => {
   const error = await refused({ file: write(t, content), env })
   t.match(error.message, /^CONFIG_INVALID: 17 problems in the configuration \(.*config\.json\)$/)
   t.strictSame(error.problems, [
-    'HUBREC_PROTOCOL: found "coap"; expected one of mqtt, mqtt-ws, amqp, amqp-ws',
+    'HUBREC_PROTOCOL: found "coap"; expected one of mqtt, mqtt-ws, amqp, amqp-ws, auto',
     'connection.keepaliveSeconds: found 2; expected a whole number from 3 to 1177',
     'connection.ports.mqtt: found 0; expected a whole number from 1 to 65535',
     'connection.ports.amqp: found 65536; expected a whole number from 1 to 65535',
@@ -222,13 +267,13 @@ t.test('all problems are said at once, each with its place', async t => {
     'connection.timeoutSeconds.connect: unknown key, expected one of dns, tcp, tls, accept',
     'connection.sasLifetimeSeconds: found 59; expected a whole number from 60 to 31536000',
     'connection.retry.capSeconds: found -1; expected seconds, a number from 0.1 to 86400',
-    'connection.keepAliveSeconds: unknown key, expected one of connectionStringFile, protocol, caFile, knownRootsFile, keepaliveSeconds, ports, timeoutSeconds, sasLifetimeSeconds, retry',
+    'connection.keepAliveSeconds: unknown key, expected one of connectionStringFile, x509, sasTokenFile, dps, protocol, proxy, proxyCredentialsFile, caFile, knownRootsFile, keepaliveSeconds, ports, timeoutSeconds, sasLifetimeSeconds, retry',
     'ring.budgetBytes: found 262143; expected a whole number from 262144 to 1099511627776',
     'samples.intervalSeconds: found 0.5; expected a whole number from 1 to 86400',
     'HUBREC_LOG_LEVEL: found "verbose"; expected one of trace, debug, info, warn, error, fatal, silent',
     'upload.allowedContainers: found a string; expected an array',
     'upload.privateHosts[0]: found a string; expected a host name in lower case or an address, without scheme, port or wildcard',
-    'colour: unknown key, expected one of connection, stateDir, controlSocket, ingestSocket, ring, samples, logLevel, upload',
+    'colour: unknown key, expected one of connection, stateDir, controlSocket, ingestSocket, ring, samples, probes, logLevel, watch, upload',
   ])
 })
 
@@ -254,10 +299,30 @@ t.test('a floor above its cap is refused', async t => {
   ])
 })
 
-t.test('the protocols to come are known by name and refused by this version', async t => {
-  for (const name of ['mqtt-ws', 'amqp', 'amqp-ws']) {
-    t.strictSame(await problems(t, {}, { HUBREC_PROTOCOL: name }), [
-      `HUBREC_PROTOCOL: found "${name}"; not in this version, which speaks mqtt only`,
+t.test('all four protocols are spoken, and auto chooses among them', async t => {
+  for (const protocol of ['mqtt', 'mqtt-ws', 'amqp', 'amqp-ws', 'auto'] as const) {
+    const { config } = await load(t, {}, { HUBREC_PROTOCOL: protocol })
+    t.equal(config.connection.protocol, protocol)
+  }
+})
+
+t.test('a proxy is a URL of http or https, and of no use to the protocols that have ports of their own', async t => {
+  const proxy = 'http://user:geheim123@proxy.example:3128'
+  const { config } = await load(t, {
+    connection: { protocol: 'auto', proxy, proxyCredentialsFile: 'proxy-credentials' },
+  })
+  t.equal(config.connection.proxy, proxy)
+  t.match(config.connection.proxyCredentialsFile, /^\/.*\/proxy-credentials$/)
+  for (const protocol of ['mqtt', 'amqp']) {
+    t.strictSame(await problems(t, { connection: { protocol, proxy } }), [
+      'connection.proxy: found a string; a proxy carries mqtt-ws and amqp-ws only; expected one of them as protocol, or auto',
+    ])
+  }
+  const expected = 'expected http://HOST:PORT or https://HOST:PORT, without a path'
+  for (const wrong of ['proxy:3128', 'socks5://proxy:1080', 'http://proxy/path', 'http://proxy/?x=geheim123', 8080]) {
+    const found = typeof wrong === 'number' ? wrong : 'a string'
+    t.strictSame(await problems(t, { connection: { protocol: 'mqtt-ws', proxy: wrong } }), [
+      `connection.proxy: found ${found}; ${expected}`,
     ])
   }
 })

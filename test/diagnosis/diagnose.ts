@@ -2,14 +2,16 @@ import t from 'tap'
 import { findCause } from '../../agent/diagnosis/catalogue.js'
 import { diagnose } from '../../agent/diagnosis/diagnose.js'
 import type { Confidence, Evidence, Verdict } from '../../agent/evidence/episode.js'
+import type { Protocol } from '../../transports/wire-event.js'
 import {
   after,
+  cbsRefused,
   certificate,
-  closed,
   dualStack,
   evidenceOf,
   failedAt,
   failedWith,
+  httpRefused,
   hub,
   hubAddress,
   lost,
@@ -18,6 +20,7 @@ import {
   systemError,
   timedOutAt,
   tlsError,
+  undialled,
 } from '../support/evidence.js'
 
 /** What a rule decides; the rest of a verdict is the catalogue's. */
@@ -753,6 +756,30 @@ const endings: readonly Expected[] = [
     planned: true,
   },
   {
+    story: 'a new certificate',
+    evidence: evidenceOf({
+      ending: lost({ by: 'us', how: 'goodbye', reason: 'renewal' }, true, {
+        credential: { kind: 'x509', expiresAt: null },
+      }),
+      history: [past(90_000, { by: 'us', how: 'goodbye', reason: 'renewal' }, true)],
+    }),
+    cause: 'sas-renewal-expected',
+    confidence: 'certain',
+    sees: ['The session was ended on purpose, to sign in again with a new certificate.', lasted],
+    planned: true,
+  },
+  {
+    story: 'a first choice of protocol that is open again',
+    evidence: {
+      ...firstRetry({ by: 'us', how: 'goodbye', reason: 'renewal' }),
+      protocolChanges: [{ from: 'mqtt-ws', to: 'mqtt', why: 'mqtt: port 8883 is open again' }],
+    },
+    cause: 'sas-renewal-expected',
+    confidence: 'certain',
+    sees: ['The session was ended on purpose, to sign in again over mqtt.', lasted],
+    planned: true,
+  },
+  {
     story: 'a shutdown',
     evidence: firstRetry({ by: 'us', how: 'goodbye', reason: 'shutdown' }),
     cause: 'graceful-close',
@@ -981,6 +1008,7 @@ for (const [place, stories] of Object.entries({ onTheRoad, inTls, atTheSignIn, e
   })
 }
 
+const by = (protocol: Protocol, proxy: string | null = null) => ({ protocol, host: hub, port: 443, proxy })
 const verdictOf = (story: Partial<Evidence>): Verdict => diagnose(evidenceOf(story)).verdict
 const brief = ({ cause, confidence }: Verdict): string => `${cause} ${confidence}`
 
@@ -1096,10 +1124,182 @@ t.test('attempts that we broke off ourselves say nothing of the road', async t =
 })
 
 t.test('over AMQP the rules of MQTT are silent', async t => {
-  t.equal(verdictOf({ protocol: 'amqp', failed: [refused(5)] }).cause, 'unknown-close')
-  t.equal(verdictOf({ protocol: 'amqp', failed: [timedOutAt('auth')] }).cause, 'unknown-close')
-  t.equal(verdictOf({ protocol: 'amqp-ws', ending: lost({ how: 'goodbye' }) }).cause, 'unknown-close')
-  t.equal(verdictOf({ protocol: 'mqtt-ws', failed: [refused(5)] }).cause, 'wrong-key')
+  t.equal(verdictOf({ protocol: 'amqp', failed: [cbsRefused(5)] }).cause, 'amqp-cbs-nonauth')
+  const event = { protocol: 'amqp-ws', how: 'goodbye' } as const
+  t.equal(verdictOf({ protocol: 'amqp-ws', ending: lost(event) }).cause, 'amqp-hub-close')
+  t.equal(verdictOf({ protocol: 'mqtt-ws', failed: [refused(5, { protocol: 'mqtt-ws' })] }).cause, 'wrong-key')
+})
+
+t.test(
+  'attempts over several protocols are each judged by their own, and the verdict says how it came back',
+  async t => {
+    const changes = [{ from: 'mqtt', to: 'amqp-ws', why: 'port 8883 is not answered' }] as const
+    const failed = [timedOutAt('tcp'), cbsRefused(429, '', { protocol: 'amqp-ws', answersForMs: 5_000 })]
+    const story = { protocol: 'mqtt', failed, protocolChanges: changes } as const
+    const { cause, confidence, evidence } = verdictOf({ ...story, cameBack: by('amqp-ws') })
+    t.equal(`${cause} ${confidence}`, 'throttled certain', 'as sure as AMQP makes it')
+    t.equal(evidence.at(-1), 'It came back over amqp-ws in place of mqtt: port 8883 is not answered.')
+    const open = verdictOf({ ...story, ended: false })
+    t.equal(open.evidence.at(-1), 'Since then it is tried over amqp-ws in place of mqtt: port 8883 is not answered.')
+    const back = verdictOf({ ...story, cameBack: by('mqtt') })
+    t.notMatch(back.evidence.join(), /came back/, 'back where it was is nothing to tell')
+  },
+)
+
+t.test(
+  'a port is called blocked only when the other port of the same hub answers at a time that proves it',
+  async t => {
+    const refusal = failedWith('tcp', systemError('ECONNREFUSED', 'connect'))
+    const reset = failedAt('tcp', { by: 'unknown', how: 'rst', error: systemError('ECONNRESET', 'connect') })
+    const silent = timedOutAt('tcp')
+    const answered = httpRefused('upgrade', 503)
+    const story = (failed: Evidence['failed'], more: Partial<Evidence> = {}): string =>
+      brief(verdictOf({ failed: failed.map(each => ({ ...each, answersForMs: 1_000 })), ...more }))
+    const overWs = { cameBack: by('mqtt-ws') }
+
+    t.equal(story([refusal], overWs), 'port-blocked likely')
+    t.equal(story([reset], overWs), 'port-blocked likely')
+    t.equal(story([silent, silent], overWs), 'port-blocked likely')
+    t.equal(story([silent, answered, silent]), 'port-blocked certain', 'silent also after the other had answered')
+    t.equal(story([refusal, refusal], { cameBack: by('amqp-ws', 'http://proxy') }), 'port-blocked likely')
+
+    t.equal(story([silent], overWs), 'port-blocked possible', 'the road may have come back in between')
+    const silentWeb = timedOutAt('tcp', { protocol: 'mqtt-ws', port: 443 })
+    t.equal(
+      story([silent, silentWeb, silent], overWs),
+      'hub-unreachable certain',
+      'and here it has: 443 was silent too',
+    )
+    t.equal(story([silent, silentWeb, answered, silent]), 'port-blocked certain')
+    t.equal(story([refusal], { cameBack: by('amqp') }), 'port-refused certain', 'another port, and not 443')
+    t.equal(story([refusal]), 'port-refused certain')
+    t.equal(story([refusal], { cameBack: { ...by('mqtt-ws'), host: 'other' } }), 'port-refused certain')
+    t.equal(story([{ ...refusal, gateway: true }], overWs), 'edge-gateway-unreachable certain')
+    t.equal(story([{ ...refusal, protocol: 'mqtt-ws' }], overWs), 'port-refused certain', 'it was 443 itself')
+  },
+)
+
+t.test('a device that the provisioning service has moved was away for that reason, and not for its key', async t => {
+  const reassignedTo = 'new-hub.azure-devices.net'
+  const moved = { reassignedTo }
+  const refusals = [refused(5, moved), cbsRefused(401, '', moved), cbsRefused(404, '', moved)]
+  for (const failed of refusals) {
+    const verdict = verdictOf({ protocol: failed.protocol, failed: [failed], reassignedTo, credentialWorked: true })
+    t.equal(brief(verdict), 'dps-reassigned likely')
+    t.equal(verdict.evidence[1], `Then the provisioning service assigned the device anew, to ${reassignedTo}.`)
+    t.equal(verdict.evidence.filter(sentence => sentence.includes('assigned')).length, 1, 'said once')
+  }
+  const gone = failedWith('dns', { name: 'Error', message: 'getaddrinfo ENOTFOUND', code: 'ENOTFOUND' }, moved)
+  t.equal(brief(verdictOf({ failed: [gone], reassignedTo })), 'dps-reassigned likely')
+  t.equal(
+    brief(verdictOf({ ending: lost({}), reassignedTo })),
+    'dps-reassigned likely',
+    'also when the new hub took it at once',
+  )
+
+  // Near misses.
+  t.equal(verdictOf({ failed: [refused(5)], reassignedTo: null }).cause, 'wrong-key')
+  const later = verdictOf({ failed: [refused(5)], reassignedTo })
+  t.equal(later.cause, 'wrong-key', 'the new hub refused it')
+  t.match(later.evidence.at(-1), 'assigned the device anew in this time')
+  t.equal(verdictOf({ failed: [timedOutAt('tcp', moved)], reassignedTo }).cause, 'hub-unreachable')
+  t.equal(
+    verdictOf({ ending: lost({ by: 'us', reason: 'renewal', how: 'goodbye' }), reassignedTo }).cause,
+    'sas-renewal-expected',
+  )
+})
+
+t.test(
+  'while nobody says where to dial, or there is nothing to sign in with, that is why the device is away',
+  async t => {
+    const unauthorized = { name: 'UnauthorizedError', message: 'unauthorized' }
+    const early = tlsError('CERT_NOT_YET_VALID', 'certificate is not yet valid')
+    const told = (error: Parameters<typeof undialled>[1], clock: Partial<Evidence['clock']> = {}): Verdict =>
+      diagnose(whoseClock({ synchronised: true, ...clock }, undialled('provisioning', error))).verdict
+    t.strictSame(
+      [
+        told(unauthorized),
+        told(null),
+        told({ name: 'Error', message: 'connect ECONNREFUSED', code: 'ECONNREFUSED' }),
+        told(tlsError('SELF_SIGNED_CERT_IN_CHAIN', 'no trust')),
+        told({ name: 'Error', message: 'getaddrinfo EAI_AGAIN', code: 'EAI_AGAIN' }),
+        told({ name: 'Error', message: 'connect ENETUNREACH', code: 'ENETUNREACH' }),
+        told(early),
+        told(early, { plausible: false }),
+      ].map(brief),
+      [
+        'dps-failure certain',
+        'dps-failure likely',
+        'dps-failure likely',
+        'dps-failure likely',
+        'dns-failure certain',
+        'no-network certain',
+        'dps-failure likely',
+        'clock-skew certain',
+      ],
+    )
+    t.match(told(unauthorized).nextSteps[0], 'Compare registration id, scope id and key')
+    t.strictSame(told(unauthorized).evidence.slice(0, 2), [
+      'The registration at the provisioning service failed: unauthorized.',
+      onlyOne,
+    ])
+
+    const edge = { name: 'CredentialError', message: 'workload API: connect ENOENT /run/workload.sock', code: 'ENOENT' }
+    const unarmed = verdictOf({ failed: [undialled('credential', edge)] })
+    t.equal(brief(unarmed), 'credential-unavailable certain')
+    t.match(unarmed.nextSteps[0], 'iotedge check')
+    const file = { name: 'CredentialError', message: 'cannot read /etc/device.pem', code: 'EACCES' }
+    t.match(verdictOf({ failed: [undialled('credential', file)] }).nextSteps[0], 'Check that the file exists')
+  },
+)
+
+t.test('an SDK that stopped trying is the verdict when that took longer than what it had tried against', async t => {
+  const sdkSaid = { name: 'NotConnectedError', message: 'gave up.' }
+  const minuteMs = 60_000
+  const failed = [timedOutAt('tcp', { answersForMs: 4 * minuteMs })]
+  const ending = lost({ by: 'unknown', how: 'rst', error: systemError('ECONNRESET', 'read') })
+  const story = { ending, failed, application: true, sdkSaid } as const
+
+  const gaveUp = verdictOf({ ...story, ended: false, stoodStillMs: 90 * minuteMs })
+  t.equal(brief(gaveUp), 'sdk-gave-up likely')
+  t.strictSame(gaveUp.evidence, [
+    'Nobody has dialled since for 1 h 30 min, although no attempt was being waited for.',
+    'The SDK had told its application: NotConnectedError ("gave up.").',
+    `1 attempt ended by hub-unreachable (4 min 0 s): Nothing answered at ${where} within 10.0 s.`,
+    `The session before had ended after 1 min 30 s by peer-reset: A TCP reset (RST) arrived in the session: read ECONNRESET ${hubAddress}:8883.`,
+  ])
+  t.equal(
+    brief(verdictOf({ ...story, stoodStillMs: 3 * minuteMs })),
+    'hub-unreachable certain',
+    'what it tried took longer',
+  )
+  const silent = { ...story, failed: [], sdkSaid: null, stoodStillMs: 5 * minuteMs }
+  t.equal(brief(verdictOf(silent)), 'sdk-gave-up possible', 'and it never told anybody')
+  t.equal(
+    verdictOf({ ...silent, ending: lost({ by: 'application', how: 'goodbye' }) }).cause,
+    'graceful-close',
+    'who closed its client has not given up',
+  )
+  t.equal(verdictOf({ ...silent, ending: { kind: 'start' } }).cause, 'unknown-close', 'nor who never began')
+  t.equal(verdictOf({ ...story, stoodStillMs: 0 }).cause, 'hub-unreachable')
+})
+
+t.test('the end of an application is told as that, and not as the end of the recorder', async t => {
+  const ended = (ending: Evidence['ending']): Verdict => verdictOf({ ending, application: true })
+  const crashed = ended({ kind: 'crash', rebooted: false })
+  t.equal(brief(crashed), 'app-crash certain')
+  t.match(crashed.evidence[0], 'The process of the application ended without a goodbye')
+  t.match(ended({ kind: 'goodbye', why: 'exit 0' }).evidence[0], 'The application ended (exit 0) and said goodbye.')
+})
+
+t.test('an application that connects again and again is a take-over only when nothing else explains it', async t => {
+  const storm = (count: number): Pick<Evidence, 'ending' | 'history'> =>
+    after(...Array.from({ length: count }, () => past(12, {}, false)))
+  t.equal(brief(verdictOf({ ...storm(8), application: true })), 'duplicate-device-id possible')
+  t.equal(brief(verdictOf({ ...storm(3), application: true })), 'unknown-close possible', 'too few')
+  t.equal(brief(verdictOf(storm(8))), 'unknown-close possible', 'ours subscribes, and was not answered')
+  const publishing = after(...Array.from({ length: 8 }, () => past(12, { afterPublish: true }, false)))
+  t.equal(verdictOf({ ...publishing, application: true }).cause, 'quota-exceeded')
 })
 
 t.test('the same evidence gives the same verdict, and looking at it does not change it', async t => {
@@ -1118,7 +1318,7 @@ t.test('a clock that reads what no date can say does not stop a verdict', async 
 })
 
 t.test('a session that ended before any of this is kept is judged by its own end', async t => {
-  const { cause } = verdictOf({ ending: { kind: 'closed', event: closed('session'), subscribed: true }, history: [] })
+  const { cause } = verdictOf({ ending: lost(), history: [] })
   t.equal(cause, 'unknown-close')
 })
 

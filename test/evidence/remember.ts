@@ -34,6 +34,7 @@ t.test('an empty ring is the very first start', async t => {
     credential: 'new-key',
     credentialWorked: false,
     history: [],
+    baseline: null,
     before: { ending: { kind: 'start' }, at: { wallMs, bootMs: 905_000 }, session: null, open: null },
   })
 })
@@ -106,4 +107,22 @@ t.test('a context says again whether this credential was accepted', async t => {
   const found = memory({ lastFacts, lastRecord: record('sample', 10_000) })
   t.equal(remember(found, present).credentialWorked, true)
   t.equal(remember(found, { ...present, credential: 'other' }).credentialWorked, false)
+})
+
+t.test('the newest session that lasted says what was well', async t => {
+  const baseline = {
+    endedMs: 7,
+    hubAddresses: ['20.0.0.1'],
+    issuer: null,
+    rttMs: 41,
+    ownAddresses: [],
+    resolvers: null,
+    defaultRoute: null,
+    bssid: null,
+    synchronised: null,
+    versions: 'hubrec 1',
+  }
+  const session = (data: object): LogRecord => record('session', 1_000, { lastedMs: 90_000, closed: {}, ...data })
+  const sessions = [session({ baseline: { ...baseline, rttMs: 9 } }), session({ baseline }), session({ lastedMs: 3 })]
+  t.strictSame(remember(memory({ lastRecord: session({}), sessions }), present).baseline, baseline)
 })

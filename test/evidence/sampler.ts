@@ -123,3 +123,27 @@ t.test('whoever records may fail, and the sampling ends with that failure', asyn
   const options = { intervalMs: 10, stateDir: t.testdir(), clock: systemClock(), signal: new AbortController().signal }
   await t.rejects(runSampler({ ...options, record, readings: [] }), { message: 'no more room' })
 })
+
+t.test('a sample that is wanted comes before its time, and the next one at its own', async t => {
+  const moments = new EventEmitter()
+  const one = reading('one', async () => ({ askedMs: performance.now() }))
+  const stop = new AbortController()
+  const askedMs: number[] = []
+  await runSampler({
+    intervalMs: 3_600_000,
+    clock: systemClock(),
+    stateDir: t.testdir(),
+    readings: [one],
+    signal: stop.signal,
+    wanted: signal => once(moments, 'lost', { signal }),
+    record: ({ one }) => {
+      askedMs.push((one as { askedMs: number }).askedMs)
+      if (askedMs.length === 3) stop.abort()
+      // Also what is wanted while the last one is still fresh.
+      else setImmediate(() => moments.emit('lost'))
+    },
+  })
+  const [first, second, third] = askedMs as [number, number, number]
+  t.ok(second - first >= 999 && third - second >= 999, 'a second lies between two, whatever is wanted')
+  t.equal(moments.listenerCount('lost'), 0)
+})

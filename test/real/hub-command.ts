@@ -7,11 +7,10 @@ import { createInterface } from 'node:readline'
 import deviceSdk from 'azure-iot-device'
 import { Mqtt } from 'azure-iot-device-mqtt'
 import t, { type Test } from 'tap'
-import { faultUsages, parseFault } from '../hub/fault-words.js'
+import { faultUsages, parseFault, proxyFaultUsages } from '../hub/fault-words.js'
 
-/** With the loader that this test runs under, so that nothing needs to be built first. */
 const start = (t: Test, ...args: string[]): ChildProcessWithoutNullStreams => {
-  const child = spawn(process.execPath, [...process.execArgv, 'test/hub/main.ts', ...args])
+  const child = spawn(process.execPath, ['dist/test/hub/main.js', ...args])
   t.teardown(() => child.kill('SIGKILL'))
   return child
 }
@@ -27,10 +26,10 @@ t.test('with --json it says what a script needs, does what is typed, and ends on
 
   const { caFile, ports, connectionStrings } = (await next()) as {
     caFile: string
-    ports: Record<string, number>
+    ports: Record<string, unknown>
     connectionStrings: Record<string, string>
   }
-  t.match(ports, { https: Number, blob: Number })
+  t.match(ports, { https: Number, blob: Number, doors: { device1: Number } })
   t.match(connectionStrings, {
     device1: /^HostName=localhost:\d+;DeviceId=device1;SharedAccessKey=/,
     'device1/module1': /^HostName=localhost:\d+;DeviceId=device1;ModuleId=module1;SharedAccessKey=/,
@@ -57,6 +56,11 @@ t.test('with --json it says what a script needs, does what is typed, and ends on
   t.strictSame(await ask('heal device1'), { device: 'device1', healed: true })
   t.match(await ask('add device2 a b'), { device2: String, 'device2/a': String, 'device2/b': String })
   t.match(await ask('log 1'), [{ type: 'healed', deviceId: 'device1' }])
+  t.match(await ask('proxy device1'), { proxy: /^http:\/\/127\.0\.0\.1:\d+$/, target: 'localhost:443', caFile: String })
+  t.match(await ask('proxy demand ada secret'), { user: 'ada' })
+  t.match(await ask('proxy fault status 503 times=1'), { fault: { kind: 'status', status: 503, times: 1 } })
+  t.match(await ask('proxy log 1'), [{ type: 'fault', fault: { kind: 'status', status: 503 } }])
+  t.match(await ask('proxy device9'), { error: 'device9 is not registered' })
   t.match(await ask('sas box'), { container: 'box', url: /^https:\/\/localhost:\d+\/devstoreaccount1\/box\?s/ })
   t.strictSame(await ask('dance'), { error: 'there is no command "dance"; try help' })
   t.match(await ask('fault device1 connack 6'), { error: '"6": expected connack code=1|2|3|4|5 [times=N]' })
@@ -89,6 +93,16 @@ t.test('faults can be said in words', async t => {
     'slow msPerByte=0.5': { kind: 'slow', msPerByte: 0.5 },
     'slow 200 1': { kind: 'slow', latencyMs: 200, msPerByte: 1 },
     'certificate expired': { kind: 'certificate', certificate: 'expired' },
+    'cbs 429 times=3': { kind: 'cbs', status: 429, times: 3 },
+    'amqpClose amqp:connection:forced': { kind: 'amqpClose', condition: 'amqp:connection:forced' },
+    'amqpClose times=1': { kind: 'amqpClose', times: 1 },
+    'amqpDetach methods receiver': { kind: 'amqpDetach', link: 'methods', role: 'receiver' },
+    'amqpDetach all condition=amqp:link:stolen': { kind: 'amqpDetach', link: 'all', condition: 'amqp:link:stolen' },
+    'upgrade 302 headers=Location:http://portal.example/,Server:portal': {
+      kind: 'upgrade',
+      status: 302,
+      headers: { Location: 'http://portal.example/', Server: 'portal' },
+    },
     'http 503 on=files': { kind: 'http', status: 503, on: 'files' },
   }
   for (const [words, fault] of Object.entries(said)) t.strictSame(parseFault(words.split(' ')), fault)
@@ -99,6 +113,8 @@ t.test('faults can be said in words', async t => {
 
 t.test('the manual knows every fault', async t => {
   const manual = readFileSync('docs/local-hub.md', 'utf8')
-  const unknown = faultUsages().filter(usage => !manual.includes(`\`${usage.split(' ')[0]}`))
+  const unknown = [...faultUsages(), ...proxyFaultUsages()].filter(
+    usage => !manual.includes(`\`${usage.split(' ')[0]}`),
+  )
   t.strictSame(unknown, [])
 })

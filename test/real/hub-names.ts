@@ -3,12 +3,9 @@
 import { execFile } from 'node:child_process'
 import { Resolver } from 'node:dns/promises'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import ts from 'typescript'
 import { startNameServer } from '../hub/name-server.js'
 
 const names = await startNameServer()
@@ -16,12 +13,7 @@ t.teardown(() => names.close())
 
 const run = promisify(execFile)
 
-/** Compiled alone, as it will be loaded: a child process has no loader for TypeScript. */
-const preload = join(t.testdir(), 'dns-preload.mjs')
-const { outputText } = ts.transpileModule(readFileSync('test/support/dns-preload.ts', 'utf8'), {
-  compilerOptions: { module: ts.ModuleKind.ES2022, target: ts.ScriptTarget.ES2022 },
-})
-writeFileSync(preload, outputText)
+const preload = new URL('../support/dns-preload.js', import.meta.url).href
 
 /** Evaluates an expression in a process with the preload; a failure becomes plain data. */
 const evaluate = async (expression: string): Promise<unknown> => {
@@ -30,7 +22,6 @@ const evaluate = async (expression: string): Promise<unknown> => {
     import { lookup as lookupPromise } from 'node:dns/promises'
     import net from 'node:net'
     import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
     import { promisify } from 'node:util'
     const answer = await (async () => (${expression}))().catch(({ message, ...error }) => ({ message, ...error }))
     console.log(JSON.stringify(answer))`

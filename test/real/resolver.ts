@@ -14,8 +14,7 @@ t.jobs = 3
 
 const run = promisify(execFile)
 
-/** Compiled, because a child process has no loader for TypeScript. */
-const scene = fileURLToPath(new URL('../../dist/test/support/resolver-scene.js', import.meta.url))
+const scene = fileURLToPath(new URL('../support/resolver-scene.js', import.meta.url))
 
 /** What the resolver reads, for the one namespace only. */
 const etc = t.testdir({

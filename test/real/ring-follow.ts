@@ -57,7 +57,4 @@ t.test(`${batches} batches are followed while the ring rotates and turns over`, 
   t.comment(
     `${seen.length} records: median ${atMs(0.5)} ms, p99 ${atMs(0.99)} ms, worst ${atMs(1)} ms after the append`,
   )
-  // Promised is that of each. Where other tests keep the machine from it, most of them still show whether one is woken or looks
-  // from time to time.
-  t.ok(atMs(0.5) < 200, `${atMs(0.5)} ms`)
 })

@@ -31,7 +31,7 @@ async function comesBack(t: Test, ring: RingRemote, reason: string): Promise<voi
   const { appended } = ring
   const backMs = await isThere(t.testdirName, appended)
   t.comment(`back after ${Math.round(backMs)} ms`)
-  const { seqs, state } = await ring.append({ fromId: appended + 1, toId: appended + 1, durability: 'disk' })
+  const { seqs, state } = await ring.appendWell()
   t.ok(seqs[0], 'it takes records as before')
   t.match(state, { mode: 'disk', lostUnsaid: 0 })
   t.strictSame(await ring.close(), [0, null])
@@ -95,7 +95,7 @@ async function isWholeAgain(t: Test, ring: RingRemote): Promise<void> {
   // What was there before its disk refused says nothing of its return.
   await ring.append({ fromId: ring.appended + 1, toId: ring.appended + 1 })
   t.comment(`back after ${Math.round(await isThere(t.testdirName, ring.appended))} ms`)
-  const { seqs } = await ring.append({ fromId: ring.appended + 1, toId: ring.appended + 1, durability: 'disk' })
+  const { seqs } = await ring.appendWell()
   t.ok(seqs[0], 'it takes records as before')
   t.strictSame(await ring.close(), [0, null])
   const account = await accountOf(t.testdirName, ring.appended, ring.promised)

@@ -32,7 +32,7 @@ t.test('a direct method brings a bundle to the storage, whole and without the ke
   await recordRing(ringDir, [...story, leak])
 
   const secrets = createSecrets()
-  const credential = parseConnectionString(connectionString, 'the test', secrets)
+  const identity = parseConnectionString(connectionString, 'the test', secrets)
   const trust = createTrust(hub.ca, null)
   const allowed = { containers: [], privateHosts: [] }
   const outbox = await openOutbox({ dir: join(dir, 'outbox'), secrets, warn: message => t.comment(message) })
@@ -52,7 +52,7 @@ t.test('a direct method brings a bundle to the storage, whole and without the ke
         signal,
         nowMs: Date.now(),
       }),
-    link: createFileUpload({ credential, trust, host: 'localhost', httpsPort: hub.ports.https, secrets }),
+    link: createFileUpload({ identity: () => identity, trust, host: 'localhost', httpsPort: hub.ports.https, secrets }),
     allowed,
     storage: { trust },
     secrets,
@@ -61,7 +61,7 @@ t.test('a direct method brings a bundle to the storage, whole and without the ke
   const stop = new AbortController()
   const running = uploader.part.run(stop.signal)
   const methods = createMethods({
-    device: { hub: credential.hub, deviceId: 'gate', moduleId: null },
+    device: { hub: identity.hub, deviceId: 'gate', moduleId: null },
     ringDir,
     redactor: createRedactor(secrets),
     uploader,

@@ -43,8 +43,8 @@ const addDevice = async (): Promise<string> => {
 
 const linkOf = (deviceId: string): Link | null => {
   const secrets = createSecrets()
-  const credential = parseConnectionString(hub.connectionString(deviceId), 'the test', secrets)
-  return createFileUpload({ credential, trust, host: 'localhost', httpsPort: hub.ports.https, secrets })
+  const identity = parseConnectionString(hub.connectionString(deviceId), 'the test', secrets)
+  return createFileUpload({ identity: () => identity, trust, host: 'localhost', httpsPort: hub.ports.https, secrets })
 }
 
 type Run = Readonly<{

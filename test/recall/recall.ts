@@ -256,7 +256,7 @@ t.test('a renewal that does not come back is an outage, and a start that fails i
     }
     on.pass(2)
     on.tell({ type: 'connecting', host: 'hub', port: 8883, gateway: false })
-    on.tell({ type: 'refused', code: 5, reason: 'not authorized' })
+    on.tell({ type: 'refused', step: 'connack', code: 5, reason: 'not authorized' })
     await on.written(1, isHead)
     t.match(writtenDown(on)[0]?.data, { episode: idOf(on), stretch: 'before' }, first)
     await on.recall.forget()

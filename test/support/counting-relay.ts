@@ -12,8 +12,9 @@ export interface CountingRelay extends AsyncDisposable {
  * Bytes and FINs pass both ways; a connection that breaks on one side is closed on the other.
  *
  * @param host where it listens; what it leads to is on 127.0.0.1
+ * @param port a free one unless it is said
  */
-export async function startCountingRelay(toPort: number, host = '127.0.0.1'): Promise<CountingRelay> {
+export async function startCountingRelay(toPort: number, host = '127.0.0.1', port = 0): Promise<CountingRelay> {
   const counts = { fromClient: 0, fromServer: 0 }
   const open = new Set<Socket>()
   const relay = createServer({ allowHalfOpen: true }, client => {
@@ -32,11 +33,11 @@ export async function startCountingRelay(toPort: number, host = '127.0.0.1'): Pr
     client.on('error', () => server.destroy())
     server.on('error', () => client.destroy())
   })
-  relay.listen(0, host)
+  relay.listen(port, host)
   await once(relay, 'listening')
-  const { port } = relay.address() as AddressInfo
+  const address = relay.address() as AddressInfo
   return {
-    port,
+    port: address.port,
     get fromClient() {
       return counts.fromClient
     },

@@ -4,14 +4,13 @@
  */
 import { parentPort } from 'node:worker_threads'
 import { lastRecords } from '../../agent/ring/last.js'
-import { withSeq } from '../../agent/ring/line.js'
 import { openRing } from '../../agent/ring/open.js'
 import { readRing } from '../../agent/ring/read.js'
 import { segmentName } from '../../agent/ring/segment.js'
 import { ringIsWhole, verifyRing } from '../../agent/ring/verify.js'
 import { BytesDisk } from './bytes-disk.js'
 import { among, isLong, randomFrom } from './campaign.js'
-import { collect, recordJson, stamp } from './ring-records.js'
+import { collect, recordJson, stamp, withSeq } from './ring-records.js'
 import { linesOf, member, type Numbered, sealedName, sealedOf, textOf } from './ring-sealed.js'
 
 /** What is to be borne by one of the segments: the damages with these indexes, the last not included. */

@@ -1,6 +1,7 @@
 /** Evidence for stories: a device that had a good session over MQTT, and whatever the story changes. */
-import type { Ending, Evidence, FailedAttempt, PastSession } from '../../agent/evidence/episode.js'
-import type { Closed, ClosedEvent, Failure, ServerCertificate, Stage } from '../../transports/wire-event.js'
+import type { Ending, Evidence, FailedAttempt, LinkTrouble, PastSession } from '../../agent/evidence/episode.js'
+import { nothingSeen } from '../../agent/evidence/surroundings.js'
+import type { ClosedEvent, Failure, ServerCertificate, Stage } from '../../transports/wire-event.js'
 
 export const hub = 'my-hub.azure-devices.net'
 export const hubAddress = '20.49.110.129'
@@ -16,16 +17,24 @@ export const evidenceOf = (story: Partial<Evidence> = {}): Evidence => {
     failed,
     failedCount: failed.length,
     ended: true,
+    cameBack: null,
+    protocolChanges: [],
+    reassignedTo: null,
+    application: false,
+    stoodStillMs: 0,
+    sdkSaid: null,
     history: [],
     credentialWorked: true,
     clock: { wallMs: nowMs, plausible: true, synchronised: true },
     carriedOver: null,
     beforeStartMs: 0,
+    host: nothingSeen,
+    probes: [],
     ...story,
   }
 }
 
-export const closed = (stage: Stage, end: Partial<Closed> = {}): ClosedEvent => ({
+export const closed = (stage: Stage, end: Partial<ClosedEvent> = {}): ClosedEvent => ({
   type: 'closed',
   monoMs: 90_000,
   protocol: 'mqtt',
@@ -47,9 +56,13 @@ export const closed = (stage: Stage, end: Partial<Closed> = {}): ClosedEvent => 
 })
 
 const attempt: FailedAttempt = {
+  protocol: 'mqtt',
   stage: 'tcp',
   outcome: 'closed',
+  step: null,
   code: null,
+  reason: '',
+  headers: {},
   closed: null,
   error: null,
   certificate: null,
@@ -57,11 +70,21 @@ const attempt: FailedAttempt = {
   port: 8883,
   gateway: false,
   addresses: [hubAddress],
+  proxy: null,
+  attached: [],
+  links: [],
+  credential: null,
+  endedMs: nowMs,
+  reassignedTo: null,
   answersForMs: 2_000,
 }
 
 /** An attempt that was closed at a stage. */
-export const failedAt = (stage: Stage, end: Partial<Closed> = {}, more: Partial<FailedAttempt> = {}): FailedAttempt => {
+export const failedAt = (
+  stage: Stage,
+  end: Partial<ClosedEvent> = {},
+  more: Partial<FailedAttempt> = {},
+): FailedAttempt => {
   const event = closed(stage, end)
   const { error, certificate } = event
   return {
@@ -88,7 +111,68 @@ export const refused = (code: number, more: Partial<FailedAttempt> = {}): Failed
   ...attempt,
   stage: 'auth',
   outcome: 'refused',
+  step: 'connack',
   code,
+  ...more,
+})
+
+/** An attempt over AMQP whose put-token the hub did not take. */
+export const cbsRefused = (status: number, reason = '', more: Partial<FailedAttempt> = {}): FailedAttempt =>
+  refused(status, { protocol: 'amqp', port: 5671, step: 'cbs', reason, attached: ['$cbs', '$cbs'], ...more })
+
+/** An attempt that got an HTTP answer in place of a tunnel or a WebSocket. */
+export const httpRefused = (
+  step: 'proxy' | 'upgrade',
+  status: number,
+  headers: Record<string, string> = {},
+  more: Partial<FailedAttempt> = {},
+): FailedAttempt =>
+  refused(status, {
+    protocol: 'mqtt-ws',
+    port: 443,
+    stage: step === 'proxy' ? 'tcp' : 'upgrade',
+    step,
+    headers,
+    ...more,
+  })
+
+/** An attempt for which nothing was dialled. */
+export const undialled = (outcome: 'provisioning' | 'credential', error: Failure | null): FailedAttempt => ({
+  ...attempt,
+  stage: null,
+  outcome,
+  error,
+  host: '',
+  port: 0,
+  addresses: [],
+})
+
+/** What the hub says when it closes an AMQP connection. */
+export const amqpError = (condition: string | null, message = ''): Failure => ({
+  name: 'AmqpError',
+  message,
+  ...(condition === null ? {} : { code: condition }),
+})
+
+/** An attempt over AMQP that the hub closed before it had accepted it. */
+export const amqpClosedAt = (
+  condition: string | null,
+  message = '',
+  more: Partial<FailedAttempt> = {},
+): FailedAttempt =>
+  failedAt(
+    'auth',
+    { protocol: 'amqp', by: 'hub', how: 'goodbye', error: amqpError(condition, message) },
+    { protocol: 'amqp', port: 5671, ...more },
+  )
+
+export const trouble = (condition: string | null, more: Partial<LinkTrouble> = {}): LinkTrouble => ({
+  what: 'detached',
+  link: 'methods',
+  role: 'receiver',
+  condition,
+  description: null,
+  beforeEndMs: 5,
   ...more,
 })
 
@@ -122,13 +206,22 @@ export const certificate = (more: Partial<ServerCertificate> = {}): ServerCertif
 })
 
 /** How a session ended. */
-export const lost = (end: Partial<Closed> = {}, subscribed = true): Ending => ({
+export const lost = (
+  end: Partial<ClosedEvent> = {},
+  subscribed = true,
+  more: Partial<Ending & { kind: 'closed' }> = {},
+): Ending => ({
   kind: 'closed',
   event: closed('session', end),
   subscribed,
+  credential: null,
+  endedMs: nowMs,
+  links: [],
+  renewalRefused: null,
+  ...more,
 })
 
-export const past = (lastedMs: number, end: Partial<Closed> = {}, subscribed = true): PastSession => ({
+export const past = (lastedMs: number, end: Partial<ClosedEvent> = {}, subscribed = true): PastSession => ({
   startedMs: nowMs - lastedMs,
   endedMs: nowMs,
   lastedMs,
@@ -140,5 +233,5 @@ export const past = (lastedMs: number, end: Partial<Closed> = {}, subscribed = t
 export const after = (...sessions: PastSession[]): Pick<Evidence, 'ending' | 'history'> => {
   const last = sessions.at(-1)
   if (last === undefined) return { ending: { kind: 'start' }, history: [] }
-  return { ending: { kind: 'closed', event: last.closed, subscribed: last.subscribed }, history: sessions }
+  return { ending: lost(last.closed, last.subscribed), history: sessions }
 }

@@ -2,6 +2,7 @@
 
 import { diagnose } from '../../agent/diagnosis/diagnose.js'
 import type { Episode } from '../../agent/evidence/episode.js'
+import { nothingSeen } from '../../agent/evidence/surroundings.js'
 import { begin, type Effect, step } from '../../agent/evidence/tracker.js'
 import { systemClock } from '../../transports/clock.js'
 import { type WatchedConnection, type WatchOptions, watchConnection } from './watched-connection.js'
@@ -11,9 +12,11 @@ export interface FollowedConnection extends WatchedConnection {
   readonly episodes: readonly Episode[]
 }
 
-export function followConnection(
-  options: WatchOptions & { synchronised?: boolean | null; plausible?: boolean; credentialWorked?: boolean },
-): FollowedConnection {
+/** What the device's clock is known to be, and whether this credential was accepted before. */
+export type FollowOptions = WatchOptions &
+  Readonly<{ synchronised?: boolean | null; plausible?: boolean; credentialWorked?: boolean }>
+
+export function followConnection(options: FollowOptions): FollowedConnection {
   const clock = systemClock()
   const episodes: Episode[] = []
   const { synchronised = null, plausible = true } = options
@@ -24,7 +27,12 @@ export function followConnection(
     for (const effect of effects) {
       if (effect.do === 'recordSession') continue
       const { wallMs } = clock.now()
-      const judged = diagnose({ ...effect.evidence, clock: { wallMs, plausible, synchronised } })
+      const judged = diagnose({
+        ...effect.evidence,
+        clock: { wallMs, plausible, synchronised },
+        host: nothingSeen,
+        probes: [],
+      })
       const episode: Episode = { ...effect.facts, ...judged }
       const known = episodes.findIndex(({ id }) => id === episode.id)
       if (known < 0) episodes.push(episode)
@@ -36,7 +44,7 @@ export function followConnection(
   const started = begin(
     {
       conn: 'hubrec',
-      protocol: 'mqtt',
+      protocol: options.protocol ?? 'mqtt',
       credential: 'f00dface',
       credentialWorked: options.credentialWorked ?? false,
       history: [],

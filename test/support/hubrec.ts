@@ -39,6 +39,8 @@ export class Gateway implements AsyncDisposable {
       connection: { caFile: hub.caFile, keepaliveSeconds: 3, ports: { https: hub.ports.https }, ...connection },
       stateDir: 'state',
       samples: { intervalSeconds: 1 },
+      // They would ask hosts of the world outside.
+      probes: { enabled: false },
       ...rest,
     }
     await writeFile(gateway.configFile, JSON.stringify(written))

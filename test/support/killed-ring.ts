@@ -6,14 +6,13 @@ import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parentPort } from 'node:worker_threads'
-import { withSeq } from '../../agent/ring/line.js'
 import { openRing } from '../../agent/ring/open.js'
 import { readRing } from '../../agent/ring/read.js'
 import { verifyRing } from '../../agent/ring/verify.js'
 import { randomFrom } from './campaign.js'
 import { DyingWriter } from './dying-writer.js'
 import { budgetBytes, classes, isProtected, loadJson } from './ring-load.js'
-import { collect, stamp, type WriterGap } from './ring-records.js'
+import { collect, stamp, type WriterGap, withSeq } from './ring-records.js'
 
 /** A directory that is to be made, and how many rounds with a promise in them it is for. */
 export type Campaign = Readonly<{ dir: string; rounds: number; seed: number }>

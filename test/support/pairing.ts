@@ -6,36 +6,42 @@ type Type = WireEvent['type']
 /** Only these begin and end an attempt and its session. */
 const telling: ReadonlySet<Type> = new Set(['connecting', 'accepted', 'refused', 'closed'])
 /** What is said about an attempt from above the wire, so that it may come when the attempt is over. */
-const above: ReadonlySet<Type> = new Set(['retryScheduled', 'renewalDone', 'sdkError'])
-/** What only a session can have. */
-const ofSession: ReadonlySet<Type> = new Set([
-  'attached',
-  'subscribed',
-  'detached',
-  'pingSent',
-  'pongReceived',
-  'renewalStarted',
+const above: ReadonlySet<Type> = new Set([
+  'retryScheduled',
+  'renewalDone',
+  'sdkError',
+  'protocolChosen',
+  'provisioningStarted',
+  'provisioningDone',
 ])
+/** What only a session can have; but AMQP signs in over links of its own. */
+const isOfSession = (event: WireEvent): boolean =>
+  event.type === 'attached' || event.type === 'detached' ? event.link !== '$cbs' : ofSession.has(event.type)
+
+const ofSession: ReadonlySet<Type> = new Set(['subscribed', 'rejected', 'pingSent', 'pongReceived', 'renewalStarted'])
 
 /**
  * @param over whether the connection has been stopped, so that nothing may be left open
  * @returns a sentence for each breach
  */
 export function breaches(events: readonly WireEvent[], over = true): string[] {
-  const attempts = new Map<number, Type[]>()
-  for (const { attempt, type } of events) {
-    if (!above.has(type)) attempts.set(attempt, [...(attempts.get(attempt) ?? []), type])
+  const attempts = new Map<number, WireEvent[]>()
+  for (const event of events) {
+    if (!above.has(event.type)) attempts.set(event.attempt, [...(attempts.get(event.attempt) ?? []), event])
   }
   return [
-    ...[...attempts].flatMap(([attempt, types]) => inAttempt(types, over).map(found => `attempt ${attempt}: ${found}`)),
+    ...[...attempts].flatMap(([attempt, told]) => inAttempt(told, over).map(found => `attempt ${attempt}: ${found}`)),
     ...overlaps(events),
-    ...renewals(events),
+    ...work(events, 'renewal', 'renewalStarted', 'renewalDone'),
+    // Who renews is gone when the connection is stopped; who asks which hub it is waits for its answer.
+    ...work(events, 'provisioning', 'provisioningStarted', 'provisioningDone', over),
     ...(events.some(({ monoMs }, index) => monoMs < (events[index - 1]?.monoMs ?? 0)) ? ['time ran backwards'] : []),
   ]
 }
 
-function inAttempt(types: readonly Type[], over: boolean): string[] {
+function inAttempt(events: readonly WireEvent[], over: boolean): string[] {
   const found: string[] = []
+  const types = events.map(({ type }) => type)
   const story = types.filter(type => telling.has(type)).join(' ')
   const whole = ['connecting refused', 'connecting closed', 'connecting accepted closed']
   const unfinished = ['connecting', 'connecting accepted']
@@ -46,7 +52,10 @@ function inAttempt(types: readonly Type[], over: boolean): string[] {
   const late = end < 0 ? [] : types.slice(end + 1)
   if (late.length > 0) found.push(`${late.join(' ')} after ${types[end]}`)
   const accepted = types.includes('accepted') ? types.indexOf('accepted') : types.length
-  const early = types.slice(0, accepted).filter(type => ofSession.has(type))
+  const early = events
+    .slice(0, accepted)
+    .filter(isOfSession)
+    .map(({ type }) => type)
   if (early.length > 0) found.push(`${early.join(' ')} without a session`)
 
   const pings = types.filter(type => type === 'pingSent' || type === 'pongReceived')
@@ -68,19 +77,27 @@ function overlaps(events: readonly WireEvent[]): string[] {
   return found
 }
 
-function renewals(events: readonly WireEvent[]): string[] {
+/** Long work begins once under an id, and ends once. */
+function work(
+  events: readonly WireEvent[],
+  what: string,
+  starts: 'renewalStarted' | 'provisioningStarted',
+  ends: 'renewalDone' | 'provisioningDone',
+  mustEnd = false,
+): string[] {
   const found: string[] = []
   const begun = new Set<string>()
   const done = new Set<string>()
   for (const event of events) {
-    if (event.type === 'renewalStarted') {
-      if (begun.has(event.id)) found.push(`renewal ${event.id} started twice`)
+    if (event.type === starts) {
+      if (begun.has(event.id)) found.push(`${what} ${event.id} started twice`)
       begun.add(event.id)
-    } else if (event.type === 'renewalDone') {
-      if (!begun.has(event.id)) found.push(`renewal ${event.id} done without a start`)
-      if (done.has(event.id)) found.push(`renewal ${event.id} done twice`)
+    } else if (event.type === ends) {
+      if (!begun.has(event.id)) found.push(`${what} ${event.id} done without a start`)
+      if (done.has(event.id)) found.push(`${what} ${event.id} done twice`)
       done.add(event.id)
     }
   }
+  if (mustEnd) found.push(...[...begun].filter(id => !done.has(id)).map(id => `${what} ${id} without an end`))
   return found
 }

@@ -1,7 +1,9 @@
 /** Wires at random: what the network, the hub and a rival do to a connection, and when it is told to stop. */
 import fc from 'fast-check'
-import type { Fault, HttpFault } from '../hub/faults.js'
+import type { Protocol } from '../../transports/wire-event.js'
+import type { AmqpFault, Fault, HttpFault, MqttFault, WebSocketFault } from '../hub/faults.js'
 
+/** Those that a connection can meet. */
 export type WireFault = Exclude<Fault, HttpFault>
 
 export type Act = Readonly<
@@ -32,6 +34,9 @@ type Of<K extends Kind> = Extract<WireFault, { kind: K }>
 /** For ever, or so often. */
 const struck = <F extends object>(fault: F): fc.Arbitrary<F> =>
   fc.constantFrom<F>(fault, { ...fault, times: 1 }, { ...fault, times: 2 })
+
+const withCondition = (condition: string): fc.Arbitrary<{ condition?: string }> =>
+  fc.constantFrom<{ condition?: string }>({}, { condition })
 
 /** One of each kind, by the compiler's word: a new fault of the hub has to be added here. */
 const faults: Readonly<{ [K in Kind]: fc.Arbitrary<Of<K>> }> = {
@@ -65,9 +70,58 @@ const faults: Readonly<{ [K in Kind]: fc.Arbitrary<Of<K>> }> = {
   renewalRefused: struck({ kind: 'renewalRefused' }),
   malformed: fc.constant({ kind: 'malformed' }),
   serverDisconnect: fc.constant({ kind: 'serverDisconnect' }),
+  upgrade: fc.constantFrom(302, 403, 503).chain(status => struck({ kind: 'upgrade', status })),
+  upgradeSilent: struck({ kind: 'upgradeSilent' }),
+  websocketClose: fc.constantFrom(1000, 1001, 1011).chain(code => struck({ kind: 'websocketClose', code })),
+  noOpen: struck({ kind: 'noOpen' }),
+  cbs: fc.constantFrom(401, 429, 503).chain(status => struck({ kind: 'cbs', status })),
+  cbsSilent: struck({ kind: 'cbsSilent' }),
+  noAttach: fc.constantFrom('methods' as const, '$cbs' as const).chain(link => struck({ kind: 'noAttach', link })),
+  amqpClose: withCondition('amqp:connection:forced').chain(why => struck({ kind: 'amqpClose', ...why })),
+  amqpEnd: withCondition('amqp:resource-limit-exceeded').chain(why => struck({ kind: 'amqpEnd', ...why })),
+  amqpDetach: fc
+    .tuple(fc.constantFrom('methods' as const, 'all' as const, '$cbs' as const), withCondition('com.microsoft:timeout'))
+    .chain(([link, why]) => struck({ kind: 'amqpDetach', link, ...why })),
+  rejectSends: fc.constant({ kind: 'rejectSends', condition: 'amqp:resource-limit-exceeded' }),
+  amqpSilent: fc.constant({ kind: 'amqpSilent' }),
+  noEcho: fc.constant({ kind: 'noEcho' }),
 }
 
-export const wireFaultKinds = Object.keys(faults) as readonly Kind[]
+const ofMqtt: ReadonlySet<Kind> = new Set<MqttFault['kind']>([
+  'noConnack',
+  'connack',
+  'closeAfterConnack',
+  'closeAtPublish',
+  'subackRefused',
+  'noSuback',
+  'noPuback',
+  'forgetSession',
+  'renewalRefused',
+  'malformed',
+  'serverDisconnect',
+])
+const ofWebSocket: ReadonlySet<Kind> = new Set<WebSocketFault['kind']>(['upgrade', 'upgradeSilent', 'websocketClose'])
+const ofAmqp: ReadonlySet<Kind> = new Set<AmqpFault['kind'] | 'renewalRefused'>([
+  'noOpen',
+  'cbs',
+  'cbsSilent',
+  'noAttach',
+  'amqpClose',
+  'amqpEnd',
+  'amqpDetach',
+  'rejectSends',
+  'amqpSilent',
+  'noEcho',
+  'renewalRefused',
+])
+
+/** What a protocol can meet: what everything over TCP and TLS does, and what is its own. */
+export const faultKindsOf = (protocol: Protocol): readonly Kind[] =>
+  (Object.keys(faults) as Kind[]).filter(kind => {
+    const own = protocol.startsWith('mqtt') ? ofMqtt : ofAmqp
+    const isOfAll = !ofMqtt.has(kind) && !ofWebSocket.has(kind) && !ofAmqp.has(kind)
+    return isOfAll || own.has(kind) || (protocol.endsWith('-ws') && ofWebSocket.has(kind))
+  })
 
 /** Mostly at once or soon, because trouble comes in heaps. */
 const pauseMs = fc.oneof(
@@ -76,24 +130,28 @@ const pauseMs = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 500, max: 1_500 }) },
 )
 
-const setAny: fc.Arbitrary<Act> = fc.oneof(...Object.values(faults)).map(fault => ({ do: 'set', fault }))
+const setAny = (protocol: Protocol): fc.Arbitrary<Act> =>
+  fc
+    .oneof(...faultKindsOf(protocol).map(kind => faults[kind] as fc.Arbitrary<WireFault>))
+    .map(fault => ({ do: 'set', fault }))
 
 const cut = fc.constantFrom<Act>({ do: 'cut', how: 'fin' }, { do: 'cut', how: 'rst' })
 
-const anyAct: fc.Arbitrary<Act> = fc.oneof(
-  { weight: 3, arbitrary: setAny },
-  { weight: 3, arbitrary: fc.constant<Act>({ do: 'heal' }) },
-  { weight: 3, arbitrary: cut },
-  { weight: 1, arbitrary: fc.constant<Act>({ do: 'takeOver' }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constant('call'),
-      answerAfterMs: fc.integer({ min: 0, max: 400 }),
-      fails: fc.boolean(),
-    }),
-  },
-)
+const anyAct = (protocol: Protocol): fc.Arbitrary<Act> =>
+  fc.oneof(
+    { weight: 3, arbitrary: setAny(protocol) },
+    { weight: 3, arbitrary: fc.constant<Act>({ do: 'heal' }) },
+    { weight: 3, arbitrary: cut },
+    { weight: 1, arbitrary: fc.constant<Act>({ do: 'takeOver' }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        do: fc.constant('call'),
+        answerAfterMs: fc.integer({ min: 0, max: 400 }),
+        fails: fc.boolean(),
+      }),
+    },
+  )
 
 const moments = (act: fc.Arbitrary<Act>, length: fc.ArrayConstraints) =>
   fc.array(fc.record({ afterMs: pauseMs, act }), length)
@@ -104,18 +162,18 @@ const settings = {
 }
 
 /** A wire that meets this kind of fault, from the start or later, and a cut, so that it meets it while dialling too. */
-export const wireWith = (kind: Kind): fc.Arbitrary<RandomWire> =>
+export const wireWith = (protocol: Protocol, kind: Kind): fc.Arbitrary<RandomWire> =>
   fc
     .record({
       ...settings,
       sasLifetimeSeconds: fc.constantFrom(8, 3_600),
       lookups: fc.array(fc.record({ afterMs: pauseMs, fails: fc.boolean() }), { maxLength: 2 }),
-      fault: faults[kind],
+      fault: faults[kind] as fc.Arbitrary<WireFault>,
       fromTheStart: fc.boolean(),
       setAfterMs: pauseMs,
-      lead: moments(anyAct, { maxLength: 2 }),
+      lead: moments(anyAct(protocol), { maxLength: 2 }),
       cut: moments(cut, { minLength: 1, maxLength: 1 }),
-      rest: moments(anyAct, { maxLength: 4 }),
+      rest: moments(anyAct(protocol), { maxLength: 4 }),
     })
     .map(({ fault, fromTheStart, setAfterMs, lead, cut, rest, ...wire }) => ({
       ...wire,
@@ -129,17 +187,18 @@ export const wireWith = (kind: Kind): fc.Arbitrary<RandomWire> =>
     }))
 
 /** A session that is left in peace until its token is about to be renewed, and not from then on. */
-export const wireAroundRenewal: fc.Arbitrary<RandomWire> = fc
-  .record({
-    ...settings,
-    sasLifetimeSeconds: fc.constant(6),
-    quietMs: fc.integer({ min: 4_300, max: 5_000 }),
-    disturbance: anyAct,
-    rest: moments(anyAct, { maxLength: 3 }),
-  })
-  .map(({ quietMs, disturbance, rest, ...wire }) => ({
-    ...wire,
-    lookups: [],
-    before: null,
-    acts: [{ afterMs: quietMs, act: disturbance }, ...rest],
-  }))
+export const wireAroundRenewal = (protocol: Protocol): fc.Arbitrary<RandomWire> =>
+  fc
+    .record({
+      ...settings,
+      sasLifetimeSeconds: fc.constant(6),
+      quietMs: fc.integer({ min: 4_300, max: 5_000 }),
+      disturbance: anyAct(protocol),
+      rest: moments(anyAct(protocol), { maxLength: 3 }),
+    })
+    .map(({ quietMs, disturbance, rest, ...wire }) => ({
+      ...wire,
+      lookups: [],
+      before: null,
+      acts: [{ afterMs: quietMs, act: disturbance }, ...rest],
+    }))

@@ -50,6 +50,10 @@ function noise(id: number, bytes: number): string {
 export const contextJson = (goneTo = 0, told: readonly (readonly [number, number])[] = []): string =>
   JSON.stringify({ ...stamp(), level: 30, type: 'context', conn: null, inc: null, data: { ring: { goneTo, told } } })
 
+/** As the ring writes it. @param json the text of a JSON object without `seq` */
+export const withSeq = (seq: number, json: string): string =>
+  json === '{}' ? `{"seq":${seq}}` : `{"seq":${seq},${json.slice(1)}`
+
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = []
   for await (const item of items) all.push(item)

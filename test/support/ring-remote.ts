@@ -60,6 +60,18 @@ export class RingRemote {
     return answer
   }
 
+  /**
+   * One record more, on the device. What a ring wrote from its memory can be read a moment before it knows that it was written,
+   * so it is asked again until it does.
+   */
+  async appendWell(): Promise<Answer> {
+    for (;;) {
+      const id = this.appended + 1
+      const answer = await this.append({ fromId: id, toId: id, durability: 'disk' })
+      if (answer.state.mode === 'disk') return answer
+    }
+  }
+
   /** @returns code and signal of its end */
   async close(): Promise<unknown[]> {
     const ended = once(this.#child, 'close')

@@ -2,10 +2,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32, deflateRawSync } from 'node:zlib'
-import { lineOverheadBytes, withSeq, writeLine } from '../../agent/ring/line.js'
+import { lineOverheadBytes, writeLine } from '../../agent/ring/line.js'
 import { Sealer } from '../../agent/ring/seal.js'
 import { sealedName, segmentName } from '../../agent/ring/segment.js'
 import type { SegmentIndex } from '../../agent/ring/segment-index.js'
+import { withSeq } from './ring-records.js'
 
 export { sealedName }
 

@@ -1,13 +1,14 @@
-/** One SDK client over the MQTT tap, without a supervisor: what the tap itself tells, in order. */
+/** One SDK client over the tap of a protocol (MQTT unless it is said), without a supervisor: what the tap itself tells, in order. */
 import { EventEmitter, once } from 'node:events'
 import common from 'azure-iot-common'
 import { systemClock } from '../../transports/clock.js'
 import { parseConnectionString, type SdkClient } from '../../transports/credentials.js'
-import { tapMqtt } from '../../transports/mqtt.js'
-import { createSecrets } from '../../transports/secrets.js'
+import type { HttpProxy } from '../../transports/proxy.js'
+import { createSecrets, type Secrets } from '../../transports/secrets.js'
 import type { MethodRequest, StepTimeoutsMs, Tap } from '../../transports/transport.js'
 import { createTrust } from '../../transports/trust.js'
-import type { PacketHeader, WireEvent } from '../../transports/wire-event.js'
+import type { PacketHeader, Protocol, WireEvent } from '../../transports/wire-event.js'
+import { taps } from './taps.js'
 
 export interface TappedClient {
   readonly client: SdkClient
@@ -15,6 +16,7 @@ export interface TappedClient {
   readonly told: readonly WireEvent[]
   readonly requests: readonly MethodRequest[]
   readonly packets: readonly PacketHeader[]
+  readonly secrets: Secrets
   /** The first event of this type, past or to come. */
   next<T extends WireEvent['type']>(type: T): Promise<Extract<WireEvent, { type: T }>>
   /** Resolves when so many method requests have come. */
@@ -29,9 +31,11 @@ export type TappedClientOptions = Readonly<{
   timeoutsMs?: Partial<StepTimeoutsMs>
   /** Dialled in place of the connection string's. */
   port?: number
+  protocol?: Protocol
+  proxy?: HttpProxy
 }>
 
-const patienceMs = 10_000
+const patienceMs = 60_000
 
 export function tapClient(options: TappedClientOptions): TappedClient {
   const secrets = createSecrets()
@@ -41,7 +45,7 @@ export function tapClient(options: TappedClientOptions): TappedClient {
   const packets: PacketHeader[] = []
   const bell = new EventEmitter().setMaxListeners(0)
   let attempts = 0
-  const tap = tapMqtt(
+  const tap = taps[options.protocol ?? 'mqtt'](
     {
       host: credential.host,
       port: options.port ?? credential.port ?? 8883,
@@ -52,6 +56,7 @@ export function tapClient(options: TappedClientOptions): TappedClient {
       timeoutsMs: { dns: 5_000, tcp: 5_000, tls: 5_000, accept: 5_000, ...options.timeoutsMs },
       keepaliveSeconds: options.keepaliveSeconds ?? 60,
       lookup: (_host, callback) => callback(null, [{ address: '127.0.0.1', family: 4 }]),
+      proxy: options.proxy ?? null,
     },
     {
       event: event => {
@@ -89,6 +94,7 @@ export function tapClient(options: TappedClientOptions): TappedClient {
     told,
     requests,
     packets,
+    secrets,
     next: <T extends WireEvent['type']>(type: T) =>
       until(type, () => told.find((event): event is Extract<WireEvent, { type: T }> => event.type === type)),
     requested: async count => {

@@ -4,13 +4,15 @@ import type { BackoffLimits } from '../../transports/backoff.js'
 import { defaultLimits } from '../../transports/backoff.js'
 import { systemClock } from '../../transports/clock.js'
 import { parseConnectionString } from '../../transports/credentials.js'
-import { tapMqtt } from '../../transports/mqtt.js'
+import { type Credential, fixedCredential, type Identity } from '../../transports/identity.js'
+import type { HttpProxy } from '../../transports/proxy.js'
 import { createSecrets, type Secrets } from '../../transports/secrets.js'
 import type { Lookup } from '../../transports/socket-tap.js'
 import { supervise } from '../../transports/supervisor.js'
-import type { MethodAnswer, MethodRequest, StepTimeoutsMs } from '../../transports/transport.js'
-import { createTrust } from '../../transports/trust.js'
-import type { WireEvent } from '../../transports/wire-event.js'
+import type { Chooser, MethodAnswer, MethodRequest, StepTimeoutsMs, Wiring } from '../../transports/transport.js'
+import { createTrust, trustOf } from '../../transports/trust.js'
+import type { Protocol, WireEvent } from '../../transports/wire-event.js'
+import { taps } from './taps.js'
 
 export type Told = Readonly<{ event: WireEvent; incarnation: number }>
 
@@ -27,10 +29,15 @@ export interface WatchedConnection {
 
 export type WatchOptions = Readonly<{
   connectionString: string
+  /** In place of the connection string's. */
+  credential?: Credential
+  renewalLookMs?: number
   /** PEM of what the device trusts beside the system; `null` for a device that lacks the hub's root. */
   ca: string | null
   /** PEM of the roots the hub is known to chain to. */
   knownRoots?: string
+  protocol?: Protocol
+  proxy?: HttpProxy
   keepaliveSeconds?: number
   timeoutsMs?: Partial<StepTimeoutsMs>
   limits?: Partial<BackoffLimits>
@@ -39,37 +46,50 @@ export type WatchOptions = Readonly<{
   lookup?: Lookup
   /** Waits between attempts. Default: timers, with 5 % of what the policy would allow. */
   wait?: (delayMs: number, signal: AbortSignal) => Promise<void>
+  chooser?: Chooser
+  /** Of a protocol that does not go through the device's door. */
+  ports?: Partial<Record<Protocol, number>>
   onEvent?: (event: WireEvent, incarnation: number) => void
   onMethod?: (request: MethodRequest) => Promise<MethodAnswer>
 }>
 
-const patienceMs = 20_000
+const patienceMs = 60_000
 
 export function watchConnection(options: WatchOptions): WatchedConnection {
+  const { protocol = 'mqtt' } = options
   const secrets = createSecrets()
-  const credential = parseConnectionString(options.connectionString, 'the test', secrets)
+  const credential =
+    options.credential ?? fixedCredential(parseConnectionString(options.connectionString, 'the test', secrets))
+  const trust = createTrust(options.ca, options.knownRoots ?? null)
+  const clock = systemClock()
   const told: Told[] = []
   const bell = new EventEmitter({ captureRejections: false }).setMaxListeners(0)
   const stopped = new AbortController()
 
+  const wiring = (identity: Identity, spoken: Protocol): Wiring => ({
+    host: identity.host,
+    port: options.ports?.[spoken] ?? identity.port ?? 8883,
+    gateway: identity.gateway,
+    credential: { kind: identity.kind, expiresAt: identity.expiresAt },
+    trust: trustOf(trust, identity),
+    clock,
+    secrets,
+    timeoutsMs: { dns: 10_000, tcp: 10_000, tls: 10_000, accept: 10_000, ...options.timeoutsMs },
+    keepaliveSeconds: options.keepaliveSeconds ?? 60,
+    ...(options.lookup ? { lookup: options.lookup } : {}),
+    proxy: options.proxy ?? null,
+  })
   const running = supervise(
     {
       credential,
-      protocol: 'mqtt',
-      tap: tapMqtt,
-      wiring: {
-        host: credential.host,
-        port: credential.port ?? 8883,
-        gateway: credential.gateway,
-        trust: createTrust(options.ca, options.knownRoots ?? null),
-        clock: systemClock(),
-        secrets,
-        timeoutsMs: { dns: 10_000, tcp: 10_000, tls: 10_000, accept: 10_000, ...options.timeoutsMs },
-        keepaliveSeconds: options.keepaliveSeconds ?? 60,
-        ...(options.lookup ? { lookup: options.lookup } : {}),
-      },
+      protocol,
+      tap: taps[protocol],
+      clock,
+      wiring,
+      ...(options.chooser ? { chooser: options.chooser } : {}),
       limits: { ...defaultLimits, ...options.limits },
       sasLifetimeSeconds: options.sasLifetimeSeconds ?? 3_600,
+      ...(options.renewalLookMs ? { renewalLookMs: options.renewalLookMs } : {}),
       ...(options.methodsProofMs ? { methodsProofMs: options.methodsProofMs } : {}),
       lastIncarnation: 0,
       onEvent: (event, incarnation) => {

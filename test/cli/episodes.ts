@@ -1,0 +1,25 @@
+/** How often a device failed, without what was planned. */
+import t from 'tap'
+import { summary } from '../../agent/cli/episodes.js'
+import type { Episode } from '../../agent/evidence/episode.js'
+
+const episode = (cause: string, durationMs: number | null, planned = false): Episode =>
+  ({ planned, durationMs, state: durationMs === null ? 'open' : 'closed', verdict: { cause } }) as Episode
+
+t.test('planned breaks and upgrades of the service are no faults', async t => {
+  const renewal = episode('sas-renewal-expected', 900, true)
+  const upgrade = episode('hub-upgrade-or-failover', 2_000)
+  const dns = episode('dns-failure', 90_000)
+  t.strictSame(summary([]), [])
+  t.strictSame(summary([dns]), [], 'one speaks for itself')
+  t.strictSame(summary([dns, dns]), ['2 faults, 3 min 0 s without a connection'])
+  t.strictSame(summary([renewal, dns, upgrade]), [
+    "1 fault, 1 min 30 s without a connection; 2 breaks that were planned, or the service's own",
+  ])
+  t.strictSame(summary([renewal, renewal]), [
+    "0 faults, 0 ms without a connection; 2 breaks that were planned, or the service's own",
+  ])
+  t.strictSame(summary([dns, episode('peer-reset', null), renewal]), [
+    "2 faults, 1 min 30 s without a connection so far; 1 break that was planned, or the service's own",
+  ])
+})

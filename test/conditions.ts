@@ -1,0 +1,122 @@
+/** What lasts is told of once, with its beginning and its end; what passes, or follows from something else, is not. */
+import t from 'tap'
+import { conditionsIn } from '../agent/condition-checks.js'
+import { createConditions, type FoundCondition } from '../agent/conditions.js'
+import type { RingState } from '../agent/ring/ring.js'
+import { latest, sdkFindings } from '../agent/sdk-versions.js'
+
+const startMs = Date.parse('2026-11-26T00:00:00.000Z')
+
+function scene() {
+  const time = { ms: 0 }
+  const told: string[] = []
+  const clock = { bootId: 'boot', now: () => ({ wallMs: startMs + time.ms, monoMs: time.ms, bootMs: time.ms }) }
+  const conditions = createConditions(clock, ({ code }, state) => void told.push(`${code} ${state}`))
+  const lookAt = (ms: number, ...found: FoundCondition[]): string[] => {
+    time.ms = ms
+    conditions.look(found)
+    return conditions.shown().map(({ code }) => code)
+  }
+  return { lookAt, told, conditions }
+}
+
+const found = (code: string, more: Partial<FoundCondition> = {}): FoundCondition => ({
+  code,
+  severity: 'warning',
+  text: code,
+  dependsOn: [],
+  ...more,
+})
+
+t.test('a condition is shown when it has lasted for ten seconds, since it was found', async t => {
+  const { lookAt, told, conditions } = scene()
+  t.strictSame(lookAt(1_000, found('disk')), [])
+  t.strictSame(lookAt(10_999, found('disk')), [])
+  t.strictSame(told, [])
+  t.strictSame(lookAt(11_000, found('disk', { text: 'still' })), ['disk'])
+  t.strictSame(conditions.shown(), [
+    { code: 'disk', since: '2026-11-26T00:00:01.000Z', severity: 'warning', text: 'still', dependsOn: [] },
+  ])
+  lookAt(12_000, found('disk'))
+  t.strictSame(lookAt(13_000), [])
+  t.strictSame(told, ['disk begun', 'disk over'])
+  t.strictSame(lookAt(14_000, found('disk')), [], 'another time is another beginning')
+})
+
+t.test('what passes sooner is never told of, not even its end', async t => {
+  const { lookAt, told } = scene()
+  lookAt(0, found('disk'))
+  lookAt(9_000)
+  t.strictSame(told, [])
+})
+
+t.test('who finds it may know that it is older', async t => {
+  const { lookAt, conditions } = scene()
+  const since = '2026-11-01T00:00:00.000Z'
+  lookAt(0, found('certificate', { since }))
+  lookAt(20_000, found('certificate', { since }))
+  t.match(conditions.shown(), [{ since }])
+})
+
+t.test('what follows from another condition is not shown beside it', async t => {
+  const { lookAt, told } = scene()
+  const echo = found('certificate', { dependsOn: ['clock'] })
+  lookAt(0, echo, found('clock'))
+  t.strictSame(lookAt(20_000, echo, found('clock')), ['clock'])
+  t.strictSame(lookAt(30_000, echo), ['certificate'])
+  t.strictSame(told, ['clock begun', 'clock over', 'certificate begun'])
+})
+
+const ring: RingState = {
+  mode: 'disk',
+  firstSeq: 1,
+  lastSeq: 1,
+  lostUnsaid: 0,
+  writesAreGrouped: false,
+  writtenDayBytes: 0,
+  budgetBytes: 1,
+  bytes: 0,
+  segments: 1,
+}
+
+const well = {
+  nowMs: startMs,
+  upMs: 3_600_000,
+  ring,
+  credential: { identity: null, since: '2026-11-26T00:00:00.000Z', unknown: null },
+  synchronised: true,
+  sdk: latest,
+} as const
+
+const codes = (facts: Partial<Parameters<typeof conditionsIn>[0]>): string[] =>
+  conditionsIn({ ...well, ...facts }).map(({ code }) => code)
+
+t.test('each check finds its own and nothing else', async t => {
+  t.strictSame(codes({}), [])
+  t.strictSame(codes({ ring: { ...ring, mode: 'memory', refusal: 'ENOSPC' } }), ['ring-in-memory'])
+  t.strictSame(codes({ ring: { ...ring, writesAreGrouped: true, writtenDayBytes: 3e8 } }), ['ring-writes-grouped'])
+  t.strictSame(codes({ nowMs: 0 }), ['clock-impossible'])
+  t.strictSame(codes({ synchronised: false }), ['clock-unsynchronised'])
+  t.strictSame(codes({ synchronised: false, upMs: 60_000 }), [], 'it has just booted')
+  t.strictSame(codes({ synchronised: null }), [], 'the host does not say')
+  t.strictSame(codes({ credential: { ...well.credential, unknown: 'no answer' } }), ['credential-unavailable'])
+  t.strictSame(codes({ sdk: { ...latest, device: '1.17.0' } }), ['sdk-outdated'])
+})
+
+t.test('an SDK is behind, or of parts of different ages', async t => {
+  t.strictSame(sdkFindings(latest), [])
+  t.strictSame(
+    sdkFindings({ device: '1.18.5', mqtt: '2.0.0', mqttClient: '5.1.0' }),
+    [],
+    'newer than this release knows',
+  )
+  t.strictSame(sdkFindings({ device: 'unknown', mqtt: '', mqttClient: '4' }), [])
+  t.strictSame(sdkFindings({ ...latest, device: '1.9.12', mqtt: '1.9.0' }), [
+    'azure-iot-device 1.9.12 is older than 1.18.4, the newest as of 2026-11-26',
+    'azure-iot-device-mqtt 1.9.0 is older than 1.16.4, the newest as of 2026-11-26',
+  ])
+  t.strictSame(sdkFindings({ ...latest, mqtt: '1.15.9' }), [
+    'azure-iot-device-mqtt 1.15.9 is older than 1.16.4, the newest as of 2026-11-26',
+    'azure-iot-device 1.18.4 and azure-iot-device-mqtt 1.15.9 are of different ages: update both',
+  ])
+})

@@ -1,0 +1,4 @@
+/** Every fault of the local hub over mqtt: what the wire shows, the verdict, and the way back. */
+import { holdConformance } from '../support/hold-conformance.js'
+
+await holdConformance('mqtt')
