@@ -26,9 +26,11 @@ t.comment(`HUBREC_TEST_SEED=${seed}`)
 
 /** A smaller wire takes as long as the first one, and it may not fail again. */
 const shrinksMax = 6
+const ownTickMs = 20
+/** Counted while this process is let run: on a loaded machine the hub, which is in it too, is as late as we are. */
 const stopLimitMs = 5_000
-/** A FIN that is not answered with another one is given up by the hub's door after 5 s. */
-const hubClosesWithinMs = 8_000
+/** A FIN that is not answered with another one is given up by the hub's door after 5 s; the rest is for a loaded machine. */
+const hubClosesWithinMs = 60_000
 
 const rejections: unknown[] = []
 process.on('unhandledRejection', reason => rejections.push(reason))
@@ -86,7 +88,7 @@ async function run(protocol: Protocol, wire: RandomWire): Promise<string[]> {
 
   const toldBefore = connection.told.length
   const stopped = connection.stop().then(() => true)
-  if (!(await Promise.race([stopped, sleep(stopLimitMs, false, { ref: false })]))) {
+  if (!(await Promise.race([stopped, ownTime(stopLimitMs)]))) {
     return [`not stopped after ${stopLimitMs} ms`, ...story(connection)]
   }
   const toldAtStop = connection.told.length
@@ -140,6 +142,12 @@ async function call(deviceId: string, { answerAfterMs, fails }: Call): Promise<s
   } catch (error) {
     return error instanceof HubError ? [] : [`a method failed: ${error}`]
   }
+}
+
+/** @returns false, after so long as this process counts it: a wait that the machine does not let it end is not counted */
+async function ownTime(ms: number): Promise<false> {
+  for (let leftMs = ms; leftMs > 0; leftMs -= ownTickMs) await sleep(ownTickMs, undefined, { ref: false })
+  return false
 }
 
 function takeOver(protocol: Protocol, deviceId: string, door: Door): { close(): void } {
@@ -210,14 +218,17 @@ const story = ({ told }: WatchedConnection): string[] =>
 export function holdRandomWires(protocol: Protocol, runsPerWire: number): void {
   t.teardown(() => hub.close())
   t.jobs = 10
-  const holds = (wires: fc.Arbitrary<RandomWire>, lane: number): Promise<void> =>
-    fc.assert(
-      fc.asyncProperty(fc.limitShrink(wires, shrinksMax), async wire => {
-        const broken = await run(protocol, wire)
-        if (broken.length > 0) throw new Error(broken.join('\n'))
-      }),
-      { seed: seed + lane, numRuns: runsPerWire },
-    )
+  const holds = async (wires: fc.Arbitrary<RandomWire>, lane: number): Promise<void> => {
+    let broken: readonly string[] = []
+    const promises = fc.asyncProperty(fc.limitShrink(wires, shrinksMax), async wire => {
+      const found = await run(protocol, wire)
+      if (found.length > 0) broken = found
+      return found.length === 0
+    })
+    const { failed, seed: used, counterexample } = await fc.check(promises, { seed: seed + lane, numRuns: runsPerWire })
+    // What was broken comes first, because whoever reads a red run may see no more than its first line.
+    if (failed) throw new Error(`${broken.join('\n')}\nseed ${used}: ${JSON.stringify(counterexample)}`)
+  }
   // First, because they take longest.
   for (const lane of [0, 1]) {
     t.test(`a random wire around a renewal keeps every promise (${lane + 1})`, { buffered: true }, () =>
