@@ -20,7 +20,7 @@ import {
   step,
   type Tracker,
 } from './evidence/tracker.js'
-import { judge } from './judge.js'
+import { judge as judgeByRules } from './judge.js'
 import type { Redactor } from './redact.js'
 import { isPlausible } from './release.js'
 import type { Durability, RingWriter } from './ring/ring.js'
@@ -34,6 +34,8 @@ export type PipelineOptions = Readonly<{
   /** What runs here, as one text: a device that was updated since its last good session is another device. */
   versions?: string
   /** Told of each verdict that is new or has changed. */
+  /** Default: by the rules. */
+  judge?: typeof judgeByRules
   onEpisode?: (episode: Episode) => void
 }>
 
@@ -107,6 +109,7 @@ export function createPipeline({
   clock,
   synchronised,
   versions = '',
+  judge = judgeByRules,
   onEpisode,
 }: PipelineOptions): Pipeline {
   const lookout = createLookout(() => versions, synchronised)

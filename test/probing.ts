@@ -4,10 +4,10 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import type { Evidence } from '../agent/evidence/episode.js'
 import type { ProbeAnswer } from '../agent/evidence/probe-answer.js'
 import { probesIn } from '../agent/evidence/probed.js'
 import { openLastGood } from '../agent/last-good.js'
+import { createPipeline } from '../agent/pipeline.js'
 import { createSystemLookup } from '../agent/probes/names.js'
 import { NotAsked, type Probe } from '../agent/probes/probe.js'
 import { runProbes } from '../agent/probes/run.js'
@@ -172,21 +172,26 @@ t.test('answers are recorded as a sample, read back from it, and judge the outag
   const instant = () => ({ wallMs: Date.UTC(2026, 10, 26, 10), monoMs: 0, bootMs: 0 })
   const written: { type: string; conn: string | null; data: Record<string, unknown> }[] = []
   const append: RingWriter['append'] = async json => written.push(JSON.parse(json))
-  // In place of rules that look at probes: whether they are told of them.
-  const { createPipeline } = await t.mockImport<typeof import('../agent/pipeline.js')>('../agent/pipeline.js', {
-    '../agent/judge.js': {
-      judge: (facts: object, { probes }: Evidence) => ({
-        ...facts,
-        planned: false,
-        verdict: { cause: `${probes.length} answers`, confidence: 'possible', title: '', evidence: probes.map(short) },
-      }),
-    },
-  })
   const pipeline = createPipeline({
     ring: { append } as RingWriter,
     redactor: createRedactor(createSecrets()),
     clock: { bootId: 'boot', now: instant },
     synchronised: () => true,
+    // In place of rules that look at probes: whether they are told of them.
+    judge: (facts, { probes }) => ({
+      ...facts,
+      planned: false,
+      verdict: {
+        title: '',
+        hubCodes: [],
+        nextSteps: [],
+        docs: [],
+        runnersUp: [],
+        cause: `${probes.length} answers`,
+        confidence: 'possible',
+        evidence: probes.map(({ probe }) => probe),
+      },
+    }),
   })
   const before = { ending: { kind: 'start' }, at: instant(), session: null, open: null } as const
   const remembered = { protocol: 'mqtt', credential: 'f00d', credentialWorked: true, history: [] } as const
@@ -218,8 +223,6 @@ t.test('answers are recorded as a sample, read back from it, and judge the outag
   for (const event of [connecting, accepted, lost]) pipeline.wire('hubrec', event, 1)
   t.strictSame(verdicts(), ['hubrec closed 2 answers', 'hubrec open 0 answers'], 'the next outage has none yet')
 })
-
-const short = ({ probe }: ProbeAnswer): string => probe
 
 t.test('what is no record of probes has none, and an answer of another release is left out', async t => {
   t.equal(probesIn({ interfaces: {} }), null)

@@ -7,9 +7,9 @@ import { sharedMemoryDir } from '../../agent/recall/place.js'
 import { type Child, startChild } from '../../test/demo/child.js'
 import type { Hub } from '../../test/hub/hub.js'
 import { type NameServer, startNameServer } from '../../test/hub/name-server.js'
+import type { Order } from '../../test/support/stock-app.js'
 import type { Protocol } from '../../transports/wire-event.js'
 import type { Wire } from './jitter.js'
-import type { Order } from './stock-app.js'
 
 export type PairOptions = Readonly<{
   hub: Hub
@@ -95,7 +95,7 @@ export class Pair implements AsyncDisposable {
       keepaliveSeconds: keepaliveSeconds.sdk,
       webSocketAt: { host: hub.hostName, port: door.port },
     }
-    const sdk = startChild('../../bench/recovery/stock-app.js', [JSON.stringify(order)], env)
+    const sdk = startChild('../support/stock-app.js', [JSON.stringify(order)], env)
     this.#children = { hubrec, sdk }
     for (const side of ['hubrec', 'sdk'] as const) {
       if ((await this.answersAfter(side, startLimitMs)) !== null) continue

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { AUTHORITATIVE_ANSWER, type DecodedPacket, decode, encode } from 'dns-packet'
 
 /**
- * - `answer`: A 127.0.0.1, and no AAAA
+ * - `answer`: A of the address that it points to, 127.0.0.1 at first, and no AAAA
  * - `nxdomain`: there is no such name
  * - `servfail`: the server could not find out
  * - `silence`: no packet comes back
@@ -19,6 +19,8 @@ export interface NameServer extends AsyncDisposable {
   readonly address: string
   /** For one name, or for all that have no mode of their own. Names are compared without case. */
   set(mode: NameMode, name?: string): void
+  /** The address that one name has from now on, or that all have which have none of their own. */
+  point(address: string, name?: string): void
   /** How often a name was asked for, with each record type counted alone. */
   asked(name: string): number
   close(): Promise<void>
@@ -36,13 +38,15 @@ export async function startNameServer({ port: wanted = 0 }: { port?: number } = 
   const modes = new Map<string, NameMode>()
   const counts = new Map<string, number>()
   let general: NameMode = 'answer'
+  let pointsTo = '127.0.0.1'
+  const pointed = new Map<string, string>()
 
   const socket = createSocket('udp4')
   socket.on('message', (message, { address, port }) => {
     const query = decode(message)
     const name = (query.questions?.[0]?.name ?? '').toLowerCase()
     counts.set(name, (counts.get(name) ?? 0) + 1)
-    const reply = answer(query, modes.get(name) ?? general)
+    const reply = answer(query, modes.get(name) ?? general, pointed.get(name) ?? pointsTo)
     if (reply) socket.send(reply, port, address)
   })
   socket.bind(wanted, '127.0.0.1')
@@ -61,6 +65,10 @@ export async function startNameServer({ port: wanted = 0 }: { port?: number } = 
       if (name === undefined) general = mode
       else modes.set(name.toLowerCase(), mode)
     },
+    point(address, name) {
+      if (name === undefined) pointsTo = address
+      else pointed.set(name.toLowerCase(), address)
+    },
     asked: name => counts.get(name.toLowerCase()) ?? 0,
     close,
     [Symbol.asyncDispose]: close,
@@ -69,7 +77,7 @@ export async function startNameServer({ port: wanted = 0 }: { port?: number } = 
 
 const responseCodes = { answer: 0, servfail: 2, nxdomain: 3 } as const
 
-function answer({ id, questions = [] }: DecodedPacket, mode: NameMode): Buffer | null {
+function answer({ id, questions = [] }: DecodedPacket, mode: NameMode, address: string): Buffer | null {
   if (mode === 'silence') return null
   const answers = questions.filter(({ type }) => mode === 'answer' && type === 'A')
   return encode({
@@ -78,6 +86,6 @@ function answer({ id, questions = [] }: DecodedPacket, mode: NameMode): Buffer |
     // The response code is the low nibble of the flags.
     flags: AUTHORITATIVE_ANSWER | responseCodes[mode],
     questions,
-    answers: answers.map(({ name }) => ({ type: 'A' as const, name, ttl: ttlSeconds, data: '127.0.0.1' })),
+    answers: answers.map(({ name }) => ({ type: 'A' as const, name, ttl: ttlSeconds, data: address })),
   })
 }

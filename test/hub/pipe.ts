@@ -40,7 +40,7 @@ export class Pipe {
       { name: 'hub', socket: hub, other: device, hold: 'holdTowardDevice' },
     ] as const
     for (const { name, socket, other, hold } of sides) {
-      socket.once('end', () => this.#note({ first: name, how: 'fin' }))
+      whenEnded(socket, () => this.#note({ first: name, how: 'fin' }))
       socket.on('error', () => this.#note({ first: name, how: 'rst' }))
       socket.once('close', failed => {
         this.#note({ first: name, how: 'fin' })
@@ -105,6 +105,12 @@ export function finish(socket: Duplex): void {
   socket.once('close', () => clearTimeout(linger))
 }
 
+/** Of a socket that was left waiting the FIN may have come already, and is not told again. */
+function whenEnded(socket: Socket, act: () => void): void {
+  if (socket.readableEnded) act()
+  else socket.once('end', act)
+}
+
 /** Sends RST, or closes where a FIN has been sent: Node would fail at resetting that one, and never close it. */
 function reset(socket: Socket): void {
   if (socket.writableEnded) socket.destroy()
@@ -124,7 +130,7 @@ class Flow {
     private readonly hold: 'holdTowardHub' | 'holdTowardDevice',
   ) {
     source.on('data', chunk => void this.#carry(chunk))
-    source.once('end', () => {
+    whenEnded(source, () => {
       if (!this.#stopped) sink.end()
     })
     source.once('close', () => this.stop())

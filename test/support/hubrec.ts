@@ -5,10 +5,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sharedMemoryDir } from '../../agent/recall/place.js'
 import type { Hub } from '../hub/hub.js'
 
 const main = resolve('dist/agent/cli/main.js')
+
+const askedEveryMs = 400
 
 export type Ran = Readonly<{ code: number | null; out: string; err: string }>
 
@@ -16,6 +19,8 @@ export type Ran = Readonly<{ code: number | null; out: string; err: string }>
 export class Gateway implements AsyncDisposable {
   readonly configFile: string
   readonly #children = new Set<ChildProcess>()
+  /** When each command was asked last. */
+  readonly #askedMs = new Map<string, number>()
   /** All that any process of this gateway has printed. */
   output = ''
 
@@ -23,17 +28,20 @@ export class Gateway implements AsyncDisposable {
     readonly dir: string,
     readonly stateDir: string,
     readonly env: Readonly<Record<string, string>>,
+    private readonly within: readonly string[],
   ) {
     this.configFile = join(dir, 'config.json')
   }
 
+  /** @param within what every process is started by: a command that ends with the name of the program */
   static async make(
     hub: Hub,
     connectionString: string,
     config: Readonly<Record<string, unknown>> = {},
+    within: readonly string[] = [],
   ): Promise<Gateway> {
     const dir = await mkdtemp(join(tmpdir(), 'hubrec-'))
-    const gateway = new Gateway(dir, join(dir, 'state'), { HUBREC_CONNECTION_STRING: connectionString })
+    const gateway = new Gateway(dir, join(dir, 'state'), { HUBREC_CONNECTION_STRING: connectionString }, within)
     const { connection, ...rest } = config as { connection?: object }
     const written = {
       connection: { caFile: hub.caFile, keepaliveSeconds: 3, ports: { https: hub.ports.https }, ...connection },
@@ -59,8 +67,15 @@ export class Gateway implements AsyncDisposable {
     return child
   }
 
-  /** Runs a command that ends by itself. Its environment has no connection string. */
+  /**
+   * Runs a command that ends by itself. Its environment has no connection string. Asked again and again until something has
+   * come, it leaves the machine to what is waited for.
+   */
   async run(...args: string[]): Promise<Ran> {
+    const asked = args.join(' ')
+    const soonestMs = (this.#askedMs.get(asked) ?? Number.NEGATIVE_INFINITY) + askedEveryMs
+    await sleep(Math.max(0, soonestMs - performance.now()))
+    this.#askedMs.set(asked, performance.now())
     const child = this.#spawn(args, { HUBREC_CONNECTION_STRING: '' })
     let [out, err] = ['', '']
     child.stdout?.on('data', text => {
@@ -116,7 +131,8 @@ export class Gateway implements AsyncDisposable {
     env: Readonly<Record<string, string>>,
     stderr: number | 'pipe' = 'pipe',
   ): ChildProcess {
-    const child = spawn(process.execPath, [main, ...args], {
+    const [program = '', ...rest] = [...this.within, process.execPath, main, ...args]
+    const child = spawn(program, rest, {
       // The test runner's own options would cost each start six times its time.
       env: { ...process.env, NODE_OPTIONS: undefined, ...this.env, ...env },
       stdio: ['ignore', 'pipe', stderr],

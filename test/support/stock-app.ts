@@ -41,6 +41,12 @@ client.on('disconnect', (result: { transportObj?: unknown } | undefined) => tell
 client.on('connect' as 'error', () => tell('connect'))
 const proxied = protocol.endsWith('-ws') ? { mqtt: { webSocketAgent }, amqp: { webSocketAgent } } : {}
 await client.setOptions({ ca, keepalive: keepaliveSeconds, ...proxied })
-await client.open()
+try {
+  await client.open()
+} catch (error) {
+  // As an application ends that does not expect it.
+  tell('open', error)
+  process.exit(1)
+}
 client.onDeviceMethod('ping', (_request, response) => void response.send(200).catch(error => tell('error', error)))
 tell('ready')
