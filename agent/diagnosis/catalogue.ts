@@ -94,6 +94,7 @@ export const catalogue: readonly Cause[] = [
   // A host without a way out resolves no name either.
   noNetwork,
   dnsFailure,
+  ipPinnedOrStaleDns,
   portBlocked,
   portRefused,
   hubUnreachable,
@@ -148,7 +149,6 @@ export const catalogue: readonly Cause[] = [
   configInvalid,
   deviceAlreadyExists,
   etag,
-  ipPinnedOrStaleDns,
   ipv6Only,
   lockLost,
   mqttQos2,

@@ -1,4 +1,5 @@
 /** What rules ask of the probes: what answered beside the attempts, in the same outage. */
+import { isIP } from 'node:net'
 import type { Evidence, FailedAttempt } from '../evidence/episode.js'
 import type { ProbeAnswer } from '../evidence/probe-answer.js'
 import { duration, errorText } from './words.js'
@@ -17,7 +18,10 @@ const ownPorts: ReadonlySet<number> = new Set([8883, 5671])
  */
 export function isWebOpen(evidence: Evidence, { host, port }: FailedAttempt): boolean | null {
   const isWeb = (other: number): boolean => (ownPorts.has(port) ? other === webPort : other !== port)
-  const asked = answersOf(evidence, 'connect').filter(answer => answer.host === host && isWeb(answer.port))
+  // What answers where the hub once was says nothing of where it is dialled now.
+  const asked = answersOf(evidence, 'connect').filter(
+    answer => answer.host === host && isWeb(answer.port) && !answer.isLastGood,
+  )
   return asked.length === 0 ? null : asked.some(({ error }) => error === null)
 }
 
@@ -52,6 +56,46 @@ export function isGatewayGone(evidence: Evidence): Answer<'gateway'> | null {
   const gone = answersOf(evidence, 'gateway').find(({ error }) => error !== null)
   const beyond = evidence.probes.some(answer => isBeyond(answer) && answer.error === null)
   return gone === undefined || beyond ? null : gone
+}
+
+/**
+ * Hosts that were dialled by an address, without any name, while nothing at all answered beyond the gateway: then a name that does
+ * not resolve is no fault of the DNS server. `null` where no such host was asked, or something answered.
+ */
+export function nothingBeyond({ probes }: Pick<Evidence, 'probes'>): readonly Dialled[] | null {
+  const beyond = probes.filter(isBeyond)
+  if (beyond.some(({ error }) => error === null)) return null
+  const dialled = beyond.filter(
+    (answer): answer is Dialled =>
+      (answer.probe === 'control' && isIP(answer.host) !== 0) || (answer.probe === 'connect' && answer.isLastGood),
+  )
+  return dialled.length === 0 ? null : dialled
+}
+
+type Dialled = Answer<'control'> | Answer<'connect'>
+
+/** As `address:port`, each once. */
+export const tellDialled = (dialled: readonly Dialled[]): string =>
+  [
+    ...new Set(
+      dialled.map(
+        answer => `${answer.probe === 'control' ? answer.host : (answer.address ?? answer.host)}:${answer.port}`,
+      ),
+    ),
+  ].join(', ')
+
+/** The hub, known by its certificate, at an address that the name does not lead to any more. */
+export const hubAtLastGood = (evidence: Evidence, { host }: FailedAttempt): Answer<'tls'> | null =>
+  answersOf(evidence, 'tls').find(answer => answer.host === host && answer.isLastGood && answer.error === null) ?? null
+
+/** Whether a host beyond the gateway answered: then the road is there. */
+export const somethingAnswers = ({ probes }: Pick<Evidence, 'probes'>): boolean =>
+  probes.some(answer => isBeyond(answer) && answer.error === null)
+
+/** How far our clock is ahead of that of a server that was asked for its Date; negative: behind. `null` where none was. */
+export function aheadOfServers(evidence: Evidence): Readonly<{ host: string; aheadMs: number }> | null {
+  for (const { host, aheadMs } of answersOf(evidence, 'httpDate')) if (aheadMs !== null) return { host, aheadMs }
+  return null
 }
 
 const isBeyond = ({ probe }: ProbeAnswer): boolean => probe !== 'gateway' && probe !== 'proxy'

@@ -71,7 +71,7 @@ const onTheRoad: readonly Expected[] = [
       failedWith('dns', { name: 'Error', message: `getaddrinfo EAI_AGAIN ${hub}`, code: 'EAI_AGAIN' }),
     ),
     cause: 'dns-failure',
-    confidence: 'certain',
+    confidence: 'likely',
     sees: [`Resolving ${hub} failed: getaddrinfo EAI_AGAIN ${hub}.`, onlyOne, noSession],
     runnersUp: ['no-network possible'],
   },
@@ -79,7 +79,7 @@ const onTheRoad: readonly Expected[] = [
     story: 'a resolver that is silent',
     evidence: attempts(timedOutAt('dns')),
     cause: 'dns-failure',
-    confidence: 'certain',
+    confidence: 'likely',
     sees: [`No DNS server answered for ${hub} within 10.0 s.`, onlyOne, noSession],
     runnersUp: ['no-network possible'],
   },
@@ -87,7 +87,7 @@ const onTheRoad: readonly Expected[] = [
     story: 'the name of a gateway that does not resolve is still the resolver',
     evidence: attempts(timedOutAt('dns', { gateway: true, host: 'edge' })),
     cause: 'dns-failure',
-    confidence: 'certain',
+    confidence: 'likely',
     sees: ['No DNS server answered for edge within 10.0 s.', onlyOne, noSession],
     runnersUp: ['no-network possible'],
   },
@@ -1035,7 +1035,7 @@ t.test('the cause that kept the device away longest is the verdict, and the othe
   ])
   t.strictSame(
     verdict.runnersUp.map(({ cause, confidence }) => `${cause} ${confidence}`),
-    ['dns-failure certain', 'port-blocked possible', 'no-network possible'],
+    ['dns-failure likely', 'port-blocked possible', 'no-network possible'],
   )
 })
 
@@ -1105,7 +1105,7 @@ t.test('an outage that goes on over a restart keeps its verdict until an attempt
     t.strictSame(diagnose(evidenceOf({ ending, carriedOver })), { verdict: carriedOver, planned: false })
     const { cause, evidence } = verdictOf({ ending, carriedOver, failed: [timedOutAt('tcp')] })
     t.equal(cause, 'hub-unreachable')
-    t.equal(evidence.at(-1), 'Before the restart this outage was judged dns-failure (certain).')
+    t.equal(evidence.at(-1), 'Before the restart this outage was judged dns-failure (likely).')
   }
 })
 

@@ -59,7 +59,14 @@ t.test('each outage of an older release gets the verdict that it got then', asyn
   const then = records.filter(({ type }) => type === 'episode').map(({ data }) => data as unknown as Episode)
   t.equal(then.length, 50)
   t.ok(new Set(then.map(({ verdict }) => verdict.cause)).size > 20)
-  t.strictSame(replay().map(told), then.map(told))
+  // That release was certain of a DNS server that it had not heard; the road to it may have been down.
+  const unheard = /^(?:No DNS server answered|Resolving \S+ failed: .*(?:EAI_AGAIN|ETIMEOUT))/
+  const surer = then
+    .map(told)
+    .map(each =>
+      each.cause === 'dns-failure' && unheard.test(each.evidence[0] ?? '') ? { ...each, confidence: 'likely' } : each,
+    )
+  t.strictSame(replay().map(told), surer)
 })
 
 t.test('each record of an older release is still told in words', async t => {

@@ -547,7 +547,7 @@ export const table: readonly Row[] = [
     { by: 'names', mode: 'silence' },
     everywhere(
       // The resolver's own limit and ours run beside each other.
-      away(['closed in dns by network, error, ETIMEOUT', 'dns-failure certain'], slow('dns', 'dns-failure certain')),
+      away(['closed in dns by network, error, ETIMEOUT', 'dns-failure likely'], slow('dns', 'dns-failure likely')),
     ),
     { unanswered: 'dns' },
   ),

@@ -11,7 +11,8 @@ import type { Protocol } from '../../transports/wire-event.js'
 export type Order = Readonly<{
   protocol: Protocol
   connectionString: string
-  caFile: string
+  /** What it trusts beside Node's own roots; `null`: nothing. */
+  caFile: string | null
   keepaliveSeconds: number
   /** The SDK's WebSockets go to port 443, wherever the hub is; an agent takes them here. */
   webSocketAt: Readonly<{ host: string; port: number }>
@@ -32,15 +33,15 @@ const transports = {
   'amqp-ws': async () => (await import('azure-iot-device-amqp')).default.AmqpWs,
 }
 
-const ca = await readFile(caFile, 'utf8')
-const webSocketAgent = new Agent({ ...webSocketAt, ca })
+const ca = caFile === null ? {} : { ca: await readFile(caFile, 'utf8') }
+const webSocketAgent = new Agent({ ...webSocketAt, ...ca })
 const client = device.Client.fromConnectionString(connectionString, await transports[protocol]())
 client.on('error', error => tell('error', error))
 client.on('disconnect', (result: { transportObj?: unknown } | undefined) => tell('disconnect', result?.transportObj))
 // The declared event is 'connected', the emitted one is 'connect'.
 client.on('connect' as 'error', () => tell('connect'))
 const proxied = protocol.endsWith('-ws') ? { mqtt: { webSocketAgent }, amqp: { webSocketAgent } } : {}
-await client.setOptions({ ca, keepalive: keepaliveSeconds, ...proxied })
+await client.setOptions({ ...ca, keepalive: keepaliveSeconds, ...proxied })
 try {
   await client.open()
 } catch (error) {

@@ -3,9 +3,10 @@ import type { Evidence } from '../../evidence/episode.js'
 import { type Cause, type Finding, knowable, maybe, type RunnerUp } from '../cause.js'
 import { earlyCodes, failedAsEarly, failedAsExpired } from '../chain.js'
 import { pages } from '../pages.js'
+import { aheadOfServers } from '../probe-facts.js'
 import { type Refusal, refusedCredential, saysExpired } from '../sign-in.js'
 import { certificateOf, closeOfAttempt, findCode } from '../wire-facts.js'
-import { certificateText, clockText, errorText } from '../words.js'
+import { certificateText, clockText, duration, errorText } from '../words.js'
 
 const badCertificate: RunnerUp = maybe(
   'server-certificate-invalid',
@@ -16,12 +17,30 @@ const wrongKey: RunnerUp = maybe(
   'Set the clock and try again. If it is still refused, it is the credential.',
 )
 
+const dayMs = 86_400_000
+/** IoT Hub lets a token be a little late. */
+const tokenToleranceMs = 300_000
+/** As it is by default; a shorter one has ended all the more. */
+const tokenLifeMs = 3_600_000
+
+/** Anybody on the way can write that header, so it makes nothing certain. */
+const tellApart = ({ host, aheadMs }: Readonly<{ host: string; aheadMs: number }>): string =>
+  `By the clock of ${host}, that of this device is ${duration(Math.abs(aheadMs))} ${aheadMs < 0 ? 'behind' : 'ahead'}.`
+
 /** Certificates hold or not by the clock of who looks at them, and that is the hub; but tokens are dated by this device. */
 function judgeToken({ sentence, said, credential }: Refusal, evidence: Evidence): Finding | null {
   if (credential?.kind === 'x509') return null
   const { clock } = evidence
   if (!clock.plausible) {
     return { confidence: 'likely', evidence: [sentence, clockText(evidence)], runnersUp: [wrongKey] }
+  }
+  const behind = aheadOfServers(evidence)
+  if (behind !== null && behind.aheadMs < -tokenToleranceMs && credential?.kind !== 'sas') {
+    return {
+      confidence: behind.aheadMs < -tokenLifeMs ? 'likely' : 'possible',
+      evidence: [sentence, tellApart(behind), clockText(evidence)],
+      runnersUp: [wrongKey],
+    }
   }
   // A token that was made a moment ago and has ended already was made by a clock that is behind.
   if (!saysExpired(said) || (credential?.kind !== 'key' && credential?.kind !== 'edge')) return null
@@ -105,6 +124,11 @@ export const clockSkew: Cause = {
       runnersUp,
     })
     if (!clock.plausible) return found('certain', [])
+    const apart = aheadOfServers(evidence)
+    if (apart !== null && (early ? -apart.aheadMs : apart.aheadMs) > dayMs) {
+      const { evidence: seen, ...rest } = found('likely', [badCertificate])
+      return { ...rest, evidence: [tellApart(apart), ...seen] }
+    }
     // An expired certificate under a plausible clock is the server's fault: see `server-certificate-invalid`.
     if (!early || clock.synchronised === true) return null
     return found(clock.synchronised === false ? 'likely' : 'possible', [badCertificate])

@@ -2,7 +2,7 @@
 import type { FailedAttempt } from '../../evidence/episode.js'
 import { type Cause, type Finding, knowable, maybe } from '../cause.js'
 import { pages } from '../pages.js'
-import { deniesOnlyTheHub } from '../probe-facts.js'
+import { deniesOnlyTheHub, nothingBeyond, somethingAnswers } from '../probe-facts.js'
 import { closeOfAttempt, findCode, isAboutProxy } from '../wire-facts.js'
 import { duration, errorText } from '../words.js'
 
@@ -19,6 +19,16 @@ const resolverCodes: ReadonlySet<string> = new Set([
   'EAI_NONAME',
   'EAI_MEMORY',
   'EAI_SYSTEM',
+])
+/** Some server has answered, whatever it said. */
+const heardCodes: ReadonlySet<string> = new Set([
+  'ENOTFOUND',
+  'ENODATA',
+  'ESERVFAIL',
+  'EREFUSED',
+  'EAI_NONAME',
+  'EAI_NODATA',
+  'EAI_FAIL',
 ])
 const noSuchName: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EAI_NONAME', 'EAI_NODATA'])
 
@@ -101,8 +111,11 @@ export const dnsFailure: Cause = {
         runnersUp: [wrongProxy, noNetwork],
       }
     }
+    // A server that is not heard may be well, and the road to it down.
+    const isHeard = findCode(close.error, heardCodes) !== undefined || somethingAnswers(evidence)
+    if (!isHeard && nothingBeyond(evidence) !== null) return null
     return {
-      confidence: 'certain',
+      confidence: isHeard ? 'certain' : 'likely',
       evidence: [
         unanswered
           ? `No DNS server answered for ${attempt.host} within ${duration(close.closed.silentMs)}.`

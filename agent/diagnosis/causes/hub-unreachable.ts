@@ -1,8 +1,20 @@
 /** Nobody answered the TCP connection. */
-import { type Cause, knowable, maybe } from '../cause.js'
+import type { Evidence } from '../../evidence/episode.js'
+import { type Cause, type Finding, knowable, maybe } from '../cause.js'
 import { pages } from '../pages.js'
-import { closeOfAttempt, findCode, wentUnanswered } from '../wire-facts.js'
+import { nothingBeyond, tellDialled } from '../probe-facts.js'
+import { type Close, closeOfAttempt, findCode, wentUnanswered } from '../wire-facts.js'
 import { addressesOf, dialled, duration, errorText } from '../words.js'
+
+/** A DNS server has answered, whatever it said. */
+const answered: ReadonlySet<string> = new Set([
+  'ENOTFOUND',
+  'ENODATA',
+  'ESERVFAIL',
+  'EREFUSED',
+  'EAI_NONAME',
+  'EAI_NODATA',
+])
 
 /** The kernel of this very device would not let the packet out. */
 const forbidden: ReadonlySet<string> = new Set(['EPERM', 'EACCES'])
@@ -15,6 +27,25 @@ const noNetwork = maybe(
   'no-network',
   'Reach another address on the internet. If nothing answers there either, it is not the hub.',
 )
+
+/** No DNS server was heard, and neither was anything that needs no name: it is the road that is down, not the server. */
+function judgeByProbes({ error }: Close, evidence: Evidence): Finding | null {
+  const dialled = nothingBeyond(evidence)
+  if (dialled === null || findCode(error, answered) !== undefined) return null
+  return {
+    confidence: 'likely',
+    evidence: [
+      `Nothing beyond this network answers: no DNS server, and not ${tellDialled(dialled)}, which needs no name.`,
+    ],
+    runnersUp: [
+      noNetwork,
+      maybe('dns-failure', 'See whether names resolve once another host answers: if not, the DNS server is dead too.'),
+    ],
+    firstSteps: [
+      'Look at the router, the modem and its uplink: what is dead is behind this device and before the internet.',
+    ],
+  }
+}
 
 export const hubUnreachable: Cause = {
   id: 'hub-unreachable',
@@ -48,8 +79,9 @@ export const hubUnreachable: Cause = {
   },
   docs: [pages.mqtt, pages.addresses, pages.protocols],
 
-  fromAttempt(attempt) {
+  fromAttempt(attempt, evidence) {
     const close = closeOfAttempt(attempt)
+    if (close?.stage === 'dns') return judgeByProbes(close, evidence)
     if (close === null || close.stage !== 'tcp') return null
     const { closed, error } = close
     const where = `${dialled(attempt)} (${addressesOf(attempt, error)})`

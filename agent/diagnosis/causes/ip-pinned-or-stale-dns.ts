@@ -1,6 +1,9 @@
 /** The address that is dialled is not the hub's any more. */
-import { type Cause, knowable } from '../cause.js'
+import { type Cause, knowable, maybe } from '../cause.js'
 import { pages } from '../pages.js'
+import { hubAtLastGood } from '../probe-facts.js'
+import { closeOfAttempt, isAboutProxy } from '../wire-facts.js'
+import { addressesOf, errorText } from '../words.js'
 
 export const ipPinnedOrStaleDns: Cause = {
   id: 'ip-pinned-or-stale-dns',
@@ -29,4 +32,25 @@ export const ipPinnedOrStaleDns: Cause = {
     portal: ['In the portal, see whether the hub failed over at that time.'],
   },
   docs: [pages.addresses, pages.failover],
+
+  fromAttempt(attempt, evidence) {
+    const close = closeOfAttempt(attempt)
+    // One that answers may be a portal, or whoever has the address now.
+    if (close === null || close.stage !== 'tcp' || isAboutProxy(attempt)) return null
+    const there = hubAtLastGood(evidence, attempt)
+    if (there === null) return null
+    return {
+      confidence: 'likely',
+      evidence: [
+        `Nothing came of dialling ${addressesOf(attempt, close.error)}: ${errorText(close.error)}.`,
+        `At ${there.address}, where the last good session was, the hub itself still answers, by its certificate.`,
+      ],
+      runnersUp: [
+        maybe(
+          'hub-unreachable',
+          'Ask two resolvers for the name: if both give the address that was dialled, the hub has moved there.',
+        ),
+      ],
+    }
+  },
 }

@@ -4,7 +4,7 @@ import type { Evidence, FailedAttempt } from '../../evidence/episode.js'
 import { type Cause, type Finding, knowable, maybe } from '../cause.js'
 import { changesAround, lostWayOut, tellChange, withoutWayOut } from '../host-facts.js'
 import { pages } from '../pages.js'
-import { isGatewayGone } from '../probe-facts.js'
+import { isGatewayGone, nothingBeyond, tellDialled } from '../probe-facts.js'
 import { type Close, closeOfAttempt, closeOfEnding, innermost, wasSilent, wentUnanswered } from '../wire-facts.js'
 import { addressesOf, duration, errorText } from '../words.js'
 
@@ -68,6 +68,23 @@ function judgeByGateway(attempt: FailedAttempt, evidence: Evidence): Finding | n
   }
 }
 
+/** A name could not be asked for, and the kernel knows no road to an address that needs no name either. */
+function judgeByProbes(attempt: FailedAttempt, evidence: Evidence): Finding | null {
+  if (closeOfAttempt(attempt)?.stage !== 'dns') return null
+  const dialled = nothingBeyond(evidence)
+  const roadless = dialled?.find(({ error }) => noRoad.has(error?.code ?? ''))
+  if (dialled === null || roadless === undefined) return null
+  return {
+    confidence: 'certain',
+    evidence: [
+      `The name could not be resolved, and nothing could be sent to ${tellDialled(dialled)} either: ${errorText(roadless.error)}.`,
+    ],
+    runnersUp: [
+      maybe('dns-failure', 'See whether names resolve once there is a road: if not, the DNS server is dead too.'),
+    ],
+  }
+}
+
 /** The line fell silent at the time when this host lost its own way out. */
 function judgeSilence(close: Close, evidence: Evidence): Finding | null {
   if (!wasSilent(close.closed)) return null
@@ -122,7 +139,9 @@ export const noNetwork: Cause = {
     const close = closeOfAttempt(attempt)
     const error = attempt.outcome === 'provisioning' ? attempt.error : (close?.error ?? null)
     const found = judge({ error })
-    if (found === null) return judgeByHost(attempt, evidence) ?? judgeByGateway(attempt, evidence)
+    if (found === null) {
+      return judgeByHost(attempt, evidence) ?? judgeByGateway(attempt, evidence) ?? judgeByProbes(attempt, evidence)
+    }
     const where = attempt.outcome === 'provisioning' ? 'the provisioning service' : addressesOf(attempt, error)
     return { ...found, evidence: [`Nothing could be sent to ${where}: ${errorText(error)}.`] }
   },
