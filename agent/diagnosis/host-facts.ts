@@ -68,10 +68,12 @@ export function withoutWayOut({ changes, state, lastGood }: Surroundings, atMs: 
 }
 
 /** Whether nothing was heard from the hub for most of such a time before the end: else the session has outlived what took it. */
-export const wasUnheardFor = ({ ending }: Pick<Evidence, 'ending'>, ms: number): boolean =>
-  ending.kind === 'closed' && lostOrSilentMs(ending.event) >= ms * 0.8
+export const wasUnheardFor = (evidence: Pick<Evidence, 'ending'>, ms: number): boolean =>
+  evidence.ending.kind === 'closed' && unheardMs(evidence) >= ms * 0.8
 
-const lostOrSilentMs = (closed: Parameters<typeof lostForMs>[0]): number => Math.max(closed.silentMs, lostForMs(closed))
+/** For how long the hub was not heard when the session ended, or we were not heard by it. */
+export const unheardMs = ({ ending }: Pick<Evidence, 'ending'>): number =>
+  ending.kind === 'closed' ? Math.max(ending.event.silentMs, lostForMs(ending.event)) : 0
 
 /** How long the host slept near the end of the session; 0 where it did not. */
 export const sleptMs = (evidence: Evidence): number =>

@@ -3,7 +3,7 @@ import type { Evidence } from '../../evidence/episode.js'
 import type { HostChange } from '../../evidence/surroundings.js'
 import { saysIdle, toldOf, wordOfEnding } from '../amqp-words.js'
 import { type Cause, knowable, maybe } from '../cause.js'
-import { aroundTheLoss, changesBetween, wasUnheardFor } from '../host-facts.js'
+import { aroundTheLoss, changesBetween, unheardMs, wasUnheardFor } from '../host-facts.js'
 import { pages } from '../pages.js'
 import { closeOfEnding, isFin, wasSilent } from '../wire-facts.js'
 import { duration } from '../words.js'
@@ -69,14 +69,18 @@ type Stall = Extract<HostChange, { what: 'loopStalled' }>
 /** IoT Hub waits for a frame for 240 s at most, and the sample that tells of the stall comes a little later. */
 const nearMs = 300_000
 
-/** Shorter ones let a ping leave in time. */
-const stallLeastMs = 30_000
+/** So long that no ping can leave in time, whatever the keepalive is. */
+const stallSurelyMs = 30_000
+/** A shorter one is to blame where it fills most of the silence. */
+const stallLeastMs = 5_000
+const mostOfSilence = 0.7
 
 function longestStall(evidence: Evidence): Stall | null {
   const around = aroundTheLoss(evidence)
   if (around === null) return null
   const near = changesBetween(evidence.host, around.toMs - nearMs, around.toMs)
   const stalls = near.filter((change): change is Stall => change.what === 'loopStalled')
-  const long = stalls.filter(({ stalledMs }) => stalledMs >= stallLeastMs)
+  const enoughMs = Math.min(stallSurelyMs, Math.max(stallLeastMs, unheardMs(evidence) * mostOfSilence))
+  const long = stalls.filter(({ stalledMs }) => stalledMs >= enoughMs)
   return long.sort((a, b) => b.stalledMs - a.stalledMs)[0] ?? null
 }
