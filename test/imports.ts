@@ -9,6 +9,11 @@ const forbidden: readonly { from: string; to: readonly string[]; why: string }[]
   { from: 'agent/', to: ['cloud/', 'test/'], why: 'the device never needs the operator' },
   { from: 'agent/ring/', to: ['transports/', 'agent/evidence/', 'agent/diagnosis/'], why: 'the ring knows bytes only' },
   { from: 'agent/upload/', to: ['agent/ring/'], why: 'upload knows the outbox and a link, not the ring' },
+  {
+    from: 'test/real/matrix/',
+    to: ['agent/diagnosis/'],
+    why: 'who does a fault must not know what the rules make of it',
+  },
   { from: 'test/hub/', to: ['agent/', 'transports/'], why: 'the injector of faults must not know what hubrec thinks' },
 ]
 

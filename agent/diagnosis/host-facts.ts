@@ -1,6 +1,6 @@
 /** What rules ask of the host around a connection: whether there was a way out, and what befell it near a moment. */
 import type { Evidence } from '../evidence/episode.js'
-import type { HostChange, Surroundings } from '../evidence/surroundings.js'
+import type { HostChange, HostState, Surroundings } from '../evidence/surroundings.js'
 import { lostForMs } from './wire-facts.js'
 import { duration, moment } from './words.js'
 
@@ -61,10 +61,18 @@ export function withoutWayOut({ changes, state, lastGood }: Surroundings, atMs: 
   // What was then is what the next change began with.
   const next = routes.find(({ seenMs }) => seenMs > atMs)
   const route = next === undefined ? (state.defaultRoutes[0] ?? null) : next.from
-  if (route !== null) return null
+  if (route !== null) return withoutCarrier(state, route, atMs)
   if (last !== undefined) return `${tellChange(last, atMs)}`
   const before = lastGood?.differs.find(({ what }) => what === 'default route')?.before
   return before === undefined ? null : `There is no default route; in the last good session it was ${before}.`
+}
+
+/** The route stays when the cable is pulled. */
+function withoutCarrier({ links, seenMs }: HostState, route: string, atMs: number): string | null {
+  const name = interfaceOf(route)
+  // A reading from after the attempt may be about what came later.
+  const isDown = seenMs <= atMs + sampleMs && links.some(link => link.name === name && link.carrier === false)
+  return isDown ? `${name}, by which the default route leaves, has no carrier.` : null
 }
 
 /** Whether nothing was heard from the hub for most of such a time before the end: else the session has outlived what took it. */

@@ -1,5 +1,4 @@
 /** What rules ask of the probes: what answered beside the attempts, in the same outage. */
-import { isIP } from 'node:net'
 import type { Evidence, FailedAttempt } from '../evidence/episode.js'
 import type { ProbeAnswer } from '../evidence/probe-answer.js'
 import { duration, errorText } from './words.js'
@@ -67,10 +66,13 @@ export function nothingBeyond({ probes }: Pick<Evidence, 'probes'>): readonly Di
   if (beyond.some(({ error }) => error === null)) return null
   const dialled = beyond.filter(
     (answer): answer is Dialled =>
-      (answer.probe === 'control' && isIP(answer.host) !== 0) || (answer.probe === 'connect' && answer.isLastGood),
+      (answer.probe === 'control' && isAddress(answer.host)) || (answer.probe === 'connect' && answer.isLastGood),
   )
   return dialled.length === 0 ? null : dialled
 }
+
+/** Told from a name, which has no colon and does not end with a number. */
+const isAddress = (host: string): boolean => /:|\.\d+$/.test(host)
 
 type Dialled = Answer<'control'> | Answer<'connect'>
 

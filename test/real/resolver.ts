@@ -78,12 +78,14 @@ type Expected = Readonly<{
   trouble: Trouble
   /** Our own limit for a name; the system gives up after about a second. */
   dnsLimitMs: number
-  verdict: Readonly<{ cause: string; evidence: string; runnersUp: readonly string[] }>
+  verdict: Readonly<{ cause: string; confidence: string; evidence: string; runnersUp: readonly string[] }>
   attempt: ReturnType<typeof toldOf>
 }>
 
 const resolving = (code: string, runnersUp: readonly string[]): Expected['verdict'] => ({
   cause: 'dns-failure',
+  // Of a server that fails the system says no more than of one that is not heard.
+  confidence: code === 'EAI_AGAIN' ? 'possible' : 'certain',
   evidence: `Resolving ${hubName} failed: getaddrinfo ${code} ${hubName}.`,
   runnersUp,
 })
@@ -125,6 +127,7 @@ const stories: readonly Expected[] = [
     dnsLimitMs: 300,
     verdict: {
       cause: 'dns-failure',
+      confidence: 'possible',
       evidence: `No DNS server answered for ${hubName} within N ms.`,
       runnersUp: ['no-network'],
     },
@@ -143,6 +146,7 @@ const stories: readonly Expected[] = [
     dnsLimitMs: patient,
     verdict: {
       cause: 'no-network',
+      confidence: 'certain',
       evidence: `Nothing could be sent to ${hubAddress}:PORT: connect ENETUNREACH ${hubAddress}:PORT - Local (0.0.0.0:PORT).`,
       runnersUp: ['hub-unreachable'],
     },
@@ -155,7 +159,7 @@ for (const { name, trouble, dnsLimitMs, verdict, attempt } of stories) {
     const files = trouble === 'noRoute' ? 'knowing' : 'asking'
     const stdout = await inNamespace(files, process.execPath, scene, trouble, String(dnsLimitMs))
     const { statuses, episodes, attempts } = JSON.parse(stdout) as Seen
-    const outage = { state: 'closed', planned: false, confidence: 'certain', ...verdict }
+    const outage = { state: 'closed', planned: false, ...verdict }
     t.strictSame(episodes.slice(0, 2).map(judged), [outage, outage])
     t.ok(attempts.length >= 4, `${attempts.length} failed attempts`)
     t.strictSame(

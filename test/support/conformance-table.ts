@@ -31,6 +31,12 @@ const unharmed: Cell = {
 }
 
 const everywhere = (cell: Cell): Cells => ({ mqtt: cell, 'mqtt-ws': cell, amqp: cell, 'amqp-ws': cell })
+const overEach = (own: Cell, webSocket: Cell): Cells => ({
+  mqtt: own,
+  'mqtt-ws': webSocket,
+  amqp: own,
+  'amqp-ws': webSocket,
+})
 const overMqtt = (why: Reason, cell: Cell, overWebSocket = cell): Cells => ({
   mqtt: cell,
   'mqtt-ws': overWebSocket,
@@ -209,7 +215,12 @@ export const table: readonly Row[] = [
     { kind: 'refuse' },
     everywhere(away(['closed in tcp by network, error, ECONNREFUSED', 'port-refused certain'])),
   ),
-  fault({ kind: 'unanswered' }, everywhere(away(slow('tcp', 'hub-unreachable certain'))), { unanswered: 'tcp' }),
+  fault(
+    { kind: 'unanswered' },
+    // Of the protocol's own port alone a firewall may be to blame.
+    overEach(away(slow('tcp', 'hub-unreachable possible')), away(slow('tcp', 'hub-unreachable likely'))),
+    { unanswered: 'tcp' },
+  ),
   fault({ kind: 'finAtAccept' }, everywhere(away(['closed in tls by hub, fin', 'tls-closed certain']))),
   fault(
     { kind: 'rstAtAccept' },
@@ -547,7 +558,7 @@ export const table: readonly Row[] = [
     { by: 'names', mode: 'silence' },
     everywhere(
       // The resolver's own limit and ours run beside each other.
-      away(['closed in dns by network, error, ETIMEOUT', 'dns-failure likely'], slow('dns', 'dns-failure likely')),
+      away(['closed in dns by network, error, ETIMEOUT', 'dns-failure possible'], slow('dns', 'dns-failure possible')),
     ),
     { unanswered: 'dns' },
   ),

@@ -115,7 +115,7 @@ export const dnsFailure: Cause = {
     const isHeard = findCode(close.error, heardCodes) !== undefined || somethingAnswers(evidence)
     if (!isHeard && nothingBeyond(evidence) !== null) return null
     return {
-      confidence: isHeard ? 'certain' : 'likely',
+      confidence: isHeard ? 'certain' : 'possible',
       evidence: [
         unanswered
           ? `No DNS server answered for ${attempt.host} within ${duration(close.closed.silentMs)}.`

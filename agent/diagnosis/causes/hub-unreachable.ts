@@ -1,8 +1,8 @@
 /** Nobody answered the TCP connection. */
-import type { Evidence } from '../../evidence/episode.js'
+import type { Evidence, FailedAttempt } from '../../evidence/episode.js'
 import { type Cause, type Finding, knowable, maybe } from '../cause.js'
 import { pages } from '../pages.js'
-import { nothingBeyond, tellDialled } from '../probe-facts.js'
+import { isWebOpen, nothingBeyond, somethingAnswers, tellDialled } from '../probe-facts.js'
 import { type Close, closeOfAttempt, findCode, wentUnanswered } from '../wire-facts.js'
 import { addressesOf, dialled, duration, errorText } from '../words.js'
 
@@ -27,6 +27,13 @@ const noNetwork = maybe(
   'no-network',
   'Reach another address on the internet. If nothing answers there either, it is not the hub.',
 )
+
+/** One silent port may be a firewall's doing; the web's is open wherever anything is, and another host shows that the road is there. */
+function sureness(attempt: FailedAttempt, evidence: Evidence): Finding['confidence'] {
+  const isWebShut = attempt.protocol.endsWith('-ws') || isWebOpen(evidence, attempt) === false
+  if (!isWebShut) return 'possible'
+  return somethingAnswers(evidence) ? 'certain' : 'likely'
+}
 
 /** No DNS server was heard, and neither was anything that needs no name: it is the road that is down, not the server. */
 function judgeByProbes({ error }: Close, evidence: Evidence): Finding | null {
@@ -87,7 +94,7 @@ export const hubUnreachable: Cause = {
     const where = `${dialled(attempt)} (${addressesOf(attempt, error)})`
     if (wentUnanswered(close)) {
       return {
-        confidence: 'certain',
+        confidence: sureness(attempt, evidence),
         evidence: [`Nothing answered at ${where} within ${duration(closed.silentMs)}.`],
         runnersUp: [portBlocked, noNetwork],
       }

@@ -2,6 +2,7 @@
 import { type Cause, type Finding, knowable, maybe, type RunnerUp } from '../cause.js'
 import { failedAsEarly, failedAsExpired, failedAsRevoked, failedAsSelfSigned } from '../chain.js'
 import { pages } from '../pages.js'
+import { aheadOfServers } from '../probe-facts.js'
 import { certificateOf, closeOfAttempt } from '../wire-facts.js'
 import { certificateText, clockText, errorText } from '../words.js'
 
@@ -13,6 +14,8 @@ const intercepted: RunnerUp = maybe(
   'tls-interception',
   'Try the handshake from another network. If the certificate there is another one, a box on this network shows its own.',
 )
+
+const dayMs = 86_400_000
 
 export const serverCertificateInvalid: Cause = {
   id: 'server-certificate-invalid',
@@ -63,10 +66,12 @@ export const serverCertificateInvalid: Cause = {
     if (failedAsRevoked(close) !== undefined) return found('certain', [])
     if (!clock.plausible) return null
     // A clock that nobody sets runs behind, by as long as the device was off; a certificate looks expired only to a clock
-    // that runs ahead. So an expired one stays the server's fault, the less surely the less is known of the clock.
+    // that runs ahead. So an expired one stays the server's fault, surely where the clock is known to be right, by the host's own word or another server's.
     if (failedAsExpired(close) !== undefined) {
       if (clock.synchronised === true) return found('certain', [])
-      return found(clock.synchronised === null ? 'likely' : 'possible', [clockSkew])
+      const apart = aheadOfServers(evidence)
+      const isOnTime = apart !== null && Math.abs(apart.aheadMs) < dayMs
+      return found(isOnTime ? 'likely' : 'possible', [clockSkew])
     }
     if (failedAsEarly(close) !== undefined && clock.synchronised === true) return found('certain', [])
     return null
