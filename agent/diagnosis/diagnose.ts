@@ -124,7 +124,7 @@ function judgeByAttempts(winner: Group, others: readonly Group[], judged: number
     judged === 1
       ? `The one failed attempt${ofAll} ended so, and answers for ${outage}`
       : winner.attempts === judged
-        ? `All ${judged} failed attempts${ofAll} ended so, and answer for ${outage}`
+        ? `${judged === 2 ? 'Both' : `All ${judged}`} failed attempts${ofAll} ended so, and answer for ${outage}`
         : `${winner.attempts} of the ${judged} failed attempts${ofAll} ended so, and ${winner.attempts === 1 ? 'answers' : 'answer'} for ${outage}`
   const seen = others.map(
     ({ cause, finding, attempts, answersForMs }): RunnerUp => ({

@@ -149,7 +149,8 @@ function tellPorts(asked: readonly Answer<'connect'>[]): string[] {
     const shut = here.filter(({ error }) => error !== null)
     const where = `${here.some(({ isLastGood }) => isLastGood) ? 'At the last good address' : 'At'} ${address ?? 'the address of the hub'}`
     const told = [
-      ...(open.length > 0 ? [`port ${open.join(', ')} takes connections`] : []),
+      ...(open.length > 1 ? [`ports ${open.slice(0, -1).join(', ')} and ${open.at(-1)} take connections`] : []),
+      ...(open.length === 1 ? [`port ${open[0]} takes connections`] : []),
       ...shut.map(({ port, error }) => `port ${port} takes none (${error?.code ?? error?.name})`),
     ]
     return `${where}, ${told.join(', ')}.`

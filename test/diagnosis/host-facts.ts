@@ -165,6 +165,14 @@ t.test('a name that does not resolve, and a host without a way out', async t => 
   compare(t, [
     { story: 'the way out is there', evidence: unresolved({ host: host([]) }), verdict: 'dns-failure possible' },
     {
+      story: 'the route is there, and the cable is not',
+      evidence: unresolved({
+        host: host([], { state: { ...state, links: state.links.map(link => ({ ...link, carrier: false })) } }),
+      }),
+      verdict: 'no-network certain',
+      sees: ['eth0, by which the default route leaves, has no carrier.'],
+    },
+    {
       story: 'the default route had gone away',
       evidence: unresolved({ host: host([lostRoute(20 * second)], { state: roadless }) }),
       verdict: 'no-network certain',

@@ -27,7 +27,8 @@ const told = ({ startedAt, planned, attempts, durationMs, verdict }: Episode) =>
   durationMs,
   cause: verdict.cause,
   confidence: verdict.confidence,
-  evidence: verdict.evidence,
+  // Two were "all 2" then.
+  evidence: verdict.evidence.map(each => each.replace(/^All 2 /, 'Both ')),
   runnersUp: verdict.runnersUp.map(({ cause, confidence }) => `${cause} ${confidence}`),
 })
 

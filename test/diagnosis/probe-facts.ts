@@ -132,6 +132,109 @@ t.test('a name that does not resolve, and what each resolver says', async t => {
   ])
 })
 
+t.test('a name that nobody answers, and what needs no name', async t => {
+  const other = (error: Failure | null): ProbeAnswer => ({
+    ...common,
+    probe: 'control',
+    host: '198.51.100.7',
+    port: 443,
+    error,
+  })
+  const roadless = systemError('ENETUNREACH', 'connect')
+  compare(t, [
+    { story: 'nobody asked', evidence: unresolved('EAI_AGAIN'), verdict: 'dns-failure possible' },
+    {
+      story: 'another host answers: it is the DNS server',
+      evidence: unresolved('EAI_AGAIN', name(true, silent), other(null)),
+      verdict: 'dns-failure certain',
+    },
+    {
+      story: 'nothing answers, not even what needs no name',
+      evidence: unresolved('EAI_AGAIN', name(true, silent), other(silent), gateway(null)),
+      verdict: 'hub-unreachable likely',
+      sees: [
+        'Nothing beyond this network answers: no DNS server, and not 198.51.100.7:443, for which no name is needed.',
+      ],
+      runnersUp: ['no-network', 'dns-failure'],
+    },
+    {
+      story: 'a host that was asked for by its name tells no more than the name',
+      evidence: unresolved('EAI_AGAIN', name(true, silent), { ...other(silent), host: 'ntp.example' } as ProbeAnswer),
+      verdict: 'dns-failure possible',
+    },
+    {
+      story: 'the kernel knows no road to it',
+      evidence: unresolved('EAI_AGAIN', name(true, silent), other(roadless)),
+      verdict: 'no-network certain',
+      runnersUp: ['dns-failure'],
+    },
+    {
+      story: 'a server that denies the name was heard, whatever else is silent',
+      evidence: unresolved('ENOTFOUND', other(silent)),
+      verdict: 'dns-failure certain',
+    },
+  ])
+})
+
+t.test('an address that does not answer, while the hub is where it was', async t => {
+  const hubThere = (error: Failure | null): ProbeAnswer => ({
+    ...common,
+    probe: 'tls',
+    host: hub,
+    address: '203.0.113.99',
+    port: 8883,
+    isLastGood: true,
+    version: null,
+    certificate: null,
+    error,
+  })
+  compare(t, [
+    {
+      story: 'by its certificate',
+      evidence: unanswered(port(443, silent), hubThere(null)),
+      verdict: 'ip-pinned-or-stale-dns likely',
+      runnersUp: ['hub-unreachable'],
+    },
+    {
+      story: 'somebody else has the address by now',
+      evidence: unanswered(port(443, silent), hubThere(silent), page()),
+      verdict: 'hub-unreachable certain',
+    },
+    {
+      story: 'ports that are open there are not open here',
+      evidence: unanswered(port(443, null, true), page()),
+      verdict: 'hub-unreachable possible',
+    },
+  ])
+})
+
+t.test('a clock that nobody vouches for, and what another server reads', async t => {
+  const apart = (aheadMs: number): ProbeAnswer => ({
+    ...common,
+    probe: 'httpDate',
+    host: 'www.msftconnecttest.com',
+    aheadMs,
+    error: null,
+  })
+  const expired = (...probes: ProbeAnswer[]) =>
+    evidenceOf({
+      failed: [failedWith('tls', { name: 'Error', message: 'certificate has expired', code: 'CERT_HAS_EXPIRED' })],
+      clock: { wallMs: nowMs, plausible: true, synchronised: null },
+      probes,
+    })
+  const dayMs = 86_400_000
+  compare(t, [
+    { story: 'nobody asked', evidence: expired(), verdict: 'server-certificate-invalid possible' },
+    { story: 'two years ahead', evidence: expired(apart(730 * dayMs)), verdict: 'clock-skew likely' },
+    { story: 'right', evidence: expired(apart(900)), verdict: 'server-certificate-invalid likely' },
+    {
+      story: 'behind: then it has expired all the more',
+      evidence: expired(apart(-730 * dayMs)),
+      verdict: 'server-certificate-invalid possible',
+    },
+  ])
+})
+
 t.test('every answer is told beside the verdict', async t => {
   const { verdict } = diagnose(
     unresolved(

@@ -42,7 +42,7 @@ function judgeByProbes({ error }: Close, evidence: Evidence): Finding | null {
   return {
     confidence: 'likely',
     evidence: [
-      `Nothing beyond this network answers: no DNS server, and not ${tellDialled(dialled)}, which needs no name.`,
+      `Nothing beyond this network answers: no DNS server, and not ${tellDialled(dialled)}, for which no name is needed.`,
     ],
     runnersUp: [
       noNetwork,

@@ -2,7 +2,7 @@
 import { type Cause, knowable, maybe } from '../cause.js'
 import { pages } from '../pages.js'
 import { hubAtLastGood } from '../probe-facts.js'
-import { closeOfAttempt, isAboutProxy } from '../wire-facts.js'
+import { closeOfAttempt, isAboutProxy, wentUnanswered } from '../wire-facts.js'
 import { addressesOf, errorText } from '../words.js'
 
 export const ipPinnedOrStaleDns: Cause = {
@@ -42,7 +42,9 @@ export const ipPinnedOrStaleDns: Cause = {
     return {
       confidence: 'likely',
       evidence: [
-        `Nothing came of dialling ${addressesOf(attempt, close.error)}: ${errorText(close.error)}.`,
+        wentUnanswered(close)
+          ? `Nothing answered at ${addressesOf(attempt, close.error)}.`
+          : `Nothing came of dialling ${addressesOf(attempt, close.error)}: ${errorText(close.error)}.`,
         `At ${there.address}, where the last good session was, the hub itself still answers, by its certificate.`,
       ],
       runnersUp: [

@@ -17,8 +17,7 @@ export type Fault = Readonly<{
   kind: 'lasts' | 'passes' | 'stays'
   /** The causes that it may be called, written down before any rule has seen it: one, unless the wire cannot tell them apart. */
   truth: readonly string[]
-  /** In the device's configuration. */
-  config?: Readonly<Record<string, unknown>>
+  /** Of the device's configuration. */
   connection?: Readonly<Record<string, unknown>>
   /** What the stock application cannot be put through: it has no such setting, or it is the daemon that it is about. */
   hubrecOnly?: true

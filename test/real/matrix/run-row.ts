@@ -74,7 +74,7 @@ class RunningRow {
       if (when === 'first') await this.#strike()
       await this.#start()
       if (when === 'later') {
-        await this.#isBack(startLimitMs)
+        await Promise.all([this.#isBack(startLimitMs), this.#stockIsReady()])
         await sleep(settledMs)
         await this.#strike()
       }
@@ -117,7 +117,6 @@ class RunningRow {
         ...fault.connection,
       },
       probes: { controlHost, controlName: 'control.example', portalUrl, portalText },
-      ...fault.config,
     }
     const gateway = await Gateway.make(
       hub,
@@ -222,6 +221,13 @@ class RunningRow {
       await sleep(lookEveryMs, undefined, { signal: this.options.signal })
     }
     throw new Error(`not back within ${limitMs} ms`)
+  }
+
+  async #stockIsReady(): Promise<void> {
+    for (const startedMs = nowMs(); this.other && !this.#said.some(({ event }) => event === 'ready'); ) {
+      if (nowMs() - startedMs > startLimitMs) throw new Error('the stock application did not connect')
+      await sleep(lookEveryMs, undefined, { signal: this.options.signal })
+    }
   }
 
   async #isWritten(): Promise<void> {
