@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import type { Episode } from '../../agent/evidence/episode.js'
 import type { ClosedEvent } from '../../transports/wire-event.js'
+import { inOwnNetwork } from '../support/own-network.js'
 import { hubAddress, hubName, type Seen, type Trouble } from '../support/resolver-seen.js'
 
 t.jobs = 3
@@ -30,20 +31,8 @@ const etc = t.testdir({
   },
 })
 
-const enter = `
-  set -e
-  ip link set lo up
-  for name in resolv.conf nsswitch.conf hosts; do mount --bind "$1/$name" "/etc/$name"; done
-  shift
-  exec "$@"`
-
-/** Whoever is not root may be root in a namespace of users, where the kernel allows that. */
-const asRoot = process.getuid?.() === 0 ? [] : ['--map-root-user']
-
 async function inNamespace(files: 'asking' | 'knowing', ...command: string[]): Promise<string> {
-  const namespace = [...asRoot, '--net', '--mount', '--propagation', 'private']
-  const args = [...namespace, 'sh', '-c', enter, 'sh', `${etc}/${files}`, ...command]
-  const { stdout } = await run('unshare', args, { timeout: 60_000 })
+  const { stdout } = await run('unshare', inOwnNetwork(`${etc}/${files}`, ...command), { timeout: 60_000 })
   return stdout
 }
 

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inOwnNetwork } from '../../support/own-network.js'
 import { addresses } from './network.js'
 
 const files = {
@@ -12,24 +13,12 @@ const files = {
   hosts: '127.0.0.1 localhost\n',
 } as const
 
-const enter = `
-  set -e
-  ip link set lo up
-  for name in ${Object.keys(files).join(' ')}; do mount --bind "$1/$name" "/etc/$name"; done
-  mount -t tmpfs tmpfs /run
-  shift
-  exec "$@"`
-
-/** Whoever is not root may be root in a namespace of users, where the kernel allows that. */
-const asRoot = process.getuid?.() === 0 ? [] : ['--map-root-user']
-
 /** @returns the exit code of the command, which gets our standard output and error */
 export async function runInside(command: readonly string[], stdio: 'inherit' | 'ignore' = 'inherit'): Promise<number> {
   const dir = await mkdtemp(join(tmpdir(), 'matrix-'))
   try {
     for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text)
-    const args = [...asRoot, '--net', '--mount', '--propagation', 'private', 'sh', '-c', enter, 'sh', dir, ...command]
-    const child = spawn('unshare', args, { stdio: ['ignore', stdio, stdio] })
+    const child = spawn('unshare', inOwnNetwork(dir, ...command), { stdio: ['ignore', stdio, stdio] })
     const [code] = await once(child, 'exit')
     return code ?? 1
   } finally {
