@@ -1,6 +1,7 @@
 /** The application of docs/examples as a process, beside a daemon, without one, and with one that comes and goes. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -271,8 +272,13 @@ t.test('nothing of ours keeps a process alive, with a daemon or without', async 
     await client.close()
     console.log(performance.now())`
   const ownRing = join(on.gateway.dir, 'own', 'short-lived', 'ring', segmentName(1))
+  // A daemon that is slow to take it in would hear of nothing else than its end.
+  const takenIn = join(on.gateway.dir, 'taken-in')
+  void eventually(async () => (await statusOf(on))?.applications.find(({ state }) => state === 'online'))
+    .then(() => writeFile(takenIn, ''))
+    .catch(t.threw)
   for (const [socket, extra] of [
-    [join(on.gateway.stateDir, 'ingest.sock'), {}],
+    [join(on.gateway.stateDir, 'ingest.sock'), { WAIT: takenIn }],
     [join(on.gateway.dir, 'nobody.sock'), {}],
     [join(on.gateway.dir, 'nobody.sock'), { WAIT: ownRing, HUBREC_LIBRARY_DIR: join(on.gateway.dir, 'own') }],
   ] as const) {
