@@ -33,9 +33,9 @@ export type PipelineOptions = Readonly<{
   synchronised: () => boolean | null
   /** What runs here, as one text: a device that was updated since its last good session is another device. */
   versions?: string
-  /** Told of each verdict that is new or has changed. */
   /** Default: by the rules. */
   judge?: typeof judgeByRules
+  /** Told of each verdict that is new or has changed. */
   onEpisode?: (episode: Episode) => void
 }>
 

@@ -61,18 +61,25 @@ export function withoutWayOut({ changes, state, lastGood }: Surroundings, atMs: 
   // What was then is what the next change began with.
   const next = routes.find(({ seenMs }) => seenMs > atMs)
   const route = next === undefined ? (state.defaultRoutes[0] ?? null) : next.from
-  if (route !== null) return withoutCarrier(state, route, atMs)
+  if (route !== null) return withoutCarrier(state, changes, route, atMs)
   if (last !== undefined) return `${tellChange(last, atMs)}`
   const before = lastGood?.differs.find(({ what }) => what === 'default route')?.before
   return before === undefined ? null : `There is no default route; in the last good session it was ${before}.`
 }
 
-/** The route stays when the cable is pulled. */
-function withoutCarrier({ links, seenMs }: HostState, route: string, atMs: number): string | null {
+/** The route stays when the cable is pulled. One that was seen to be pulled after that moment may have been in until then. */
+function withoutCarrier(
+  { links }: HostState,
+  changes: readonly HostChange[],
+  route: string,
+  atMs: number,
+): string | null {
   const name = interfaceOf(route)
-  // A reading from after the attempt may be about what came later.
-  const isDown = seenMs <= atMs + sampleMs && links.some(link => link.name === name && link.carrier === false)
-  return isDown ? `${name}, by which the default route leaves, has no carrier.` : null
+  const isDown = links.some(link => link.name === name && link.carrier === false)
+  const isLater = changes.some(
+    change => change.what === 'carrierLost' && change.interface === name && change.seenMs > atMs,
+  )
+  return isDown && !isLater ? `${name}, by which the default route leaves, has no carrier.` : null
 }
 
 /** Whether nothing was heard from the hub for most of such a time before the end: else the session has outlived what took it. */

@@ -1,6 +1,8 @@
 /** What rules ask of the probes: what answered beside the attempts, in the same outage. */
+import type { Failure } from '../../transports/wire-event.js'
 import type { Evidence, FailedAttempt } from '../evidence/episode.js'
 import type { ProbeAnswer } from '../evidence/probe-answer.js'
+import { findCode } from './wire-facts.js'
 import { duration, errorText } from './words.js'
 
 type Answer<Name extends ProbeAnswer['probe']> = Extract<ProbeAnswer, { probe: Name }>
@@ -57,13 +59,27 @@ export function isGatewayGone(evidence: Evidence): Answer<'gateway'> | null {
   return gone === undefined || beyond ? null : gone
 }
 
+const heardCodes: ReadonlySet<string> = new Set([
+  'ENOTFOUND',
+  'ENODATA',
+  'ESERVFAIL',
+  'EREFUSED',
+  'EAI_NONAME',
+  'EAI_NODATA',
+  'EAI_FAIL',
+])
+
+/** Some DNS server has answered, whatever it said; EAI_AGAIN does not say whether one has. */
+export const wasResolverHeard = (error: Failure | null): boolean => findCode(error, heardCodes) !== undefined
+
 /**
  * Hosts that were dialled by an address, without any name, while nothing at all answered beyond the gateway: then a name that does
  * not resolve is no fault of the DNS server. `null` where no such host was asked, or something answered.
  */
 export function nothingBeyond({ probes }: Pick<Evidence, 'probes'>): readonly Dialled[] | null {
   const beyond = probes.filter(isBeyond)
-  if (beyond.some(({ error }) => error === null)) return null
+  // A resolver that fails is heard too; whether it is behind this network or in it, nobody knows.
+  if (beyond.some(({ error }) => error === null || wasResolverHeard(error))) return null
   const dialled = beyond.filter(
     (answer): answer is Dialled =>
       (answer.probe === 'control' && isAddress(answer.host)) || (answer.probe === 'connect' && answer.isLastGood),
@@ -93,6 +109,9 @@ export const hubAtLastGood = (evidence: Evidence, { host }: FailedAttempt): Answ
 /** Whether a host beyond the gateway answered: then the road is there. */
 export const somethingAnswers = ({ probes }: Pick<Evidence, 'probes'>): boolean =>
   probes.some(answer => isBeyond(answer) && answer.error === null)
+
+/** A web server's own clock may be off by hours; by so much a certificate's dates begin to matter. */
+export const farApartMs = 86_400_000
 
 /** How far our clock is ahead of that of a server that was asked for its Date; negative: behind. `null` where none was. */
 export function aheadOfServers(evidence: Evidence): Readonly<{ host: string; aheadMs: number }> | null {

@@ -1228,7 +1228,7 @@ t.test(
         'dps-failure likely',
         'dps-failure likely',
         'dps-failure likely',
-        'dns-failure certain',
+        'dns-failure possible',
         'no-network certain',
         'dps-failure likely',
         'clock-skew certain',

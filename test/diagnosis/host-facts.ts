@@ -173,6 +173,15 @@ t.test('a name that does not resolve, and a host without a way out', async t => 
       sees: ['eth0, by which the default route leaves, has no carrier.'],
     },
     {
+      story: 'the cable was pulled after the attempt',
+      evidence: unresolved({
+        host: host([lostCarrier('eth0', -20 * second)], {
+          state: { ...state, links: state.links.map(link => ({ ...link, carrier: false })) },
+        }),
+      }),
+      verdict: 'dns-failure possible',
+    },
+    {
       story: 'the default route had gone away',
       evidence: unresolved({ host: host([lostRoute(20 * second)], { state: roadless }) }),
       verdict: 'no-network certain',

@@ -226,6 +226,13 @@ t.test('a proxy that cannot be reached is not a hub that cannot be reached', asy
       runnersUp: ['proxy-required', 'no-network'],
     },
     {
+      story: 'a name that nobody answered',
+      evidence: attempt(
+        failedWith('dns', about({ ...unknown, message: 'getaddrinfo EAI_AGAIN proxy.example', code: 'EAI_AGAIN' }), ws),
+      ),
+      verdict: 'dns-failure possible',
+    },
+    {
       story: 'no network at all',
       evidence: attempt(failedWith('tcp', about(unreachable), ws)),
       verdict: 'no-network certain',

@@ -163,6 +163,11 @@ t.test('a name that nobody answers, and what needs no name', async t => {
       verdict: 'dns-failure possible',
     },
     {
+      story: 'a resolver that fails is heard: it may be in this network, or behind it',
+      evidence: unresolved('EAI_AGAIN', name(true, { ...unknownName, code: 'ESERVFAIL' }), other(silent)),
+      verdict: 'dns-failure possible',
+    },
+    {
       story: 'the kernel knows no road to it',
       evidence: unresolved('EAI_AGAIN', name(true, silent), other(roadless)),
       verdict: 'no-network certain',
@@ -216,17 +221,25 @@ t.test('a clock that nobody vouches for, and what another server reads', async t
     aheadMs,
     error: null,
   })
-  const expired = (...probes: ProbeAnswer[]) =>
-    evidenceOf({
-      failed: [failedWith('tls', { name: 'Error', message: 'certificate has expired', code: 'CERT_HAS_EXPIRED' })],
-      clock: { wallMs: nowMs, plausible: true, synchronised: null },
-      probes,
-    })
+  const seenBy =
+    (synchronised: boolean | null) =>
+    (...probes: ProbeAnswer[]) =>
+      evidenceOf({
+        failed: [failedWith('tls', { name: 'Error', message: 'certificate has expired', code: 'CERT_HAS_EXPIRED' })],
+        clock: { wallMs: nowMs, plausible: true, synchronised },
+        probes,
+      })
+  const expired = seenBy(null)
   const dayMs = 86_400_000
   compare(t, [
     { story: 'nobody asked', evidence: expired(), verdict: 'server-certificate-invalid possible' },
     { story: 'two years ahead', evidence: expired(apart(730 * dayMs)), verdict: 'clock-skew likely' },
     { story: 'right', evidence: expired(apart(900)), verdict: 'server-certificate-invalid likely' },
+    {
+      story: 'the host says that its clock is set, and a header is anybody’s',
+      evidence: seenBy(true)(apart(730 * dayMs)),
+      verdict: 'server-certificate-invalid certain',
+    },
     {
       story: 'behind: then it has expired all the more',
       evidence: expired(apart(-730 * dayMs)),

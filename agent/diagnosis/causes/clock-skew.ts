@@ -3,7 +3,7 @@ import type { Evidence } from '../../evidence/episode.js'
 import { type Cause, type Finding, knowable, maybe, type RunnerUp } from '../cause.js'
 import { earlyCodes, failedAsEarly, failedAsExpired } from '../chain.js'
 import { pages } from '../pages.js'
-import { aheadOfServers } from '../probe-facts.js'
+import { aheadOfServers, farApartMs } from '../probe-facts.js'
 import { type Refusal, refusedCredential, saysExpired } from '../sign-in.js'
 import { certificateOf, closeOfAttempt, findCode } from '../wire-facts.js'
 import { certificateText, clockText, duration, errorText } from '../words.js'
@@ -17,13 +17,15 @@ const wrongKey: RunnerUp = maybe(
   'Set the clock and try again. If it is still refused, it is the credential.',
 )
 
-const dayMs = 86_400_000
 /** IoT Hub lets a token be a little late. */
 const tokenToleranceMs = 300_000
 /** As it is by default; a shorter one has ended all the more. */
 const tokenLifeMs = 3_600_000
 
-/** Anybody on the way can write that header, so it makes nothing certain. */
+/** Anybody on the way can write that header: it makes nothing certain, and the host's own word that its clock is set weighs more. */
+const suspected = (evidence: Evidence): ReturnType<typeof aheadOfServers> =>
+  evidence.clock.synchronised === true ? null : aheadOfServers(evidence)
+
 const tellApart = ({ host, aheadMs }: Readonly<{ host: string; aheadMs: number }>): string =>
   `By the clock of ${host}, that of this device is ${duration(Math.abs(aheadMs))} ${aheadMs < 0 ? 'behind' : 'ahead'}.`
 
@@ -34,7 +36,7 @@ function judgeToken({ sentence, said, credential }: Refusal, evidence: Evidence)
   if (!clock.plausible) {
     return { confidence: 'likely', evidence: [sentence, clockText(evidence)], runnersUp: [wrongKey] }
   }
-  const behind = aheadOfServers(evidence)
+  const behind = suspected(evidence)
   if (behind !== null && behind.aheadMs < -tokenToleranceMs && credential?.kind !== 'sas') {
     return {
       confidence: behind.aheadMs < -tokenLifeMs ? 'likely' : 'possible',
@@ -124,8 +126,8 @@ export const clockSkew: Cause = {
       runnersUp,
     })
     if (!clock.plausible) return found('certain', [])
-    const apart = aheadOfServers(evidence)
-    if (apart !== null && (early ? -apart.aheadMs : apart.aheadMs) > dayMs) {
+    const apart = suspected(evidence)
+    if (apart !== null && (early ? -apart.aheadMs : apart.aheadMs) > farApartMs) {
       const { evidence: seen, ...rest } = found('likely', [badCertificate])
       return { ...rest, evidence: [tellApart(apart), ...seen] }
     }

@@ -1,8 +1,9 @@
 /** The host name could not be turned into an address. */
-import type { FailedAttempt } from '../../evidence/episode.js'
+import type { Failure } from '../../../transports/wire-event.js'
+import type { Evidence, FailedAttempt } from '../../evidence/episode.js'
 import { type Cause, type Finding, knowable, maybe } from '../cause.js'
 import { pages } from '../pages.js'
-import { deniesOnlyTheHub, nothingBeyond, somethingAnswers } from '../probe-facts.js'
+import { deniesOnlyTheHub, nothingBeyond, somethingAnswers, wasResolverHeard } from '../probe-facts.js'
 import { closeOfAttempt, findCode, isAboutProxy } from '../wire-facts.js'
 import { duration, errorText } from '../words.js'
 
@@ -19,16 +20,6 @@ const resolverCodes: ReadonlySet<string> = new Set([
   'EAI_NONAME',
   'EAI_MEMORY',
   'EAI_SYSTEM',
-])
-/** Some server has answered, whatever it said. */
-const heardCodes: ReadonlySet<string> = new Set([
-  'ENOTFOUND',
-  'ENODATA',
-  'ESERVFAIL',
-  'EREFUSED',
-  'EAI_NONAME',
-  'EAI_NODATA',
-  'EAI_FAIL',
 ])
 const noSuchName: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EAI_NONAME', 'EAI_NODATA'])
 
@@ -48,11 +39,15 @@ const wrongProxy = maybe(
   'Compare the name of the proxy in the configuration and in HTTPS_PROXY with what the network owner says.',
 )
 
+/** A server that is not heard may be well, and the road to it down. */
+const sureness = (error: Failure | null, evidence: Evidence): Finding['confidence'] =>
+  wasResolverHeard(error) || somethingAnswers(evidence) ? 'certain' : 'possible'
+
 /** The provisioning service is asked before anything is dialled, and needs an address as well. */
-function judgeProvisioning({ outcome, error }: FailedAttempt): Finding | null {
+function judgeProvisioning({ outcome, error }: FailedAttempt, evidence: Evidence): Finding | null {
   if (outcome !== 'provisioning' || findCode(error, resolverCodes) === undefined) return null
   return {
-    confidence: 'certain',
+    confidence: sureness(error, evidence),
     evidence: [`Resolving the name of the provisioning service failed: ${errorText(error)}.`],
     runnersUp: [
       noNetwork,
@@ -95,7 +90,7 @@ export const dnsFailure: Cause = {
 
   fromAttempt(attempt, evidence) {
     const close = closeOfAttempt(attempt)
-    if (close === null) return judgeProvisioning(attempt)
+    if (close === null) return judgeProvisioning(attempt, evidence)
     // The resolver works, and the name is to blame.
     if (close.stage === 'dns' && deniesOnlyTheHub(evidence, attempt) !== null) return null
     const known = findCode(close.error, resolverCodes)
@@ -106,16 +101,16 @@ export const dnsFailure: Cause = {
     const unanswered = close.closed.how === 'timeout' && known === undefined
     if (isAboutProxy(attempt)) {
       return {
-        confidence: 'certain',
+        confidence: sureness(close.error, evidence),
         evidence: [`Resolving the name of the proxy failed: ${errorText(close.error)}.`],
         runnersUp: [wrongProxy, noNetwork],
       }
     }
-    // A server that is not heard may be well, and the road to it down.
-    const isHeard = findCode(close.error, heardCodes) !== undefined || somethingAnswers(evidence)
-    if (!isHeard && nothingBeyond(evidence) !== null) return null
+    const confidence = sureness(close.error, evidence)
+    // Then it is the road.
+    if (confidence !== 'certain' && nothingBeyond(evidence) !== null) return null
     return {
-      confidence: isHeard ? 'certain' : 'possible',
+      confidence,
       evidence: [
         unanswered
           ? `No DNS server answered for ${attempt.host} within ${duration(close.closed.silentMs)}.`

@@ -2,19 +2,9 @@
 import type { Evidence, FailedAttempt } from '../../evidence/episode.js'
 import { type Cause, type Finding, knowable, maybe } from '../cause.js'
 import { pages } from '../pages.js'
-import { isWebOpen, nothingBeyond, somethingAnswers, tellDialled } from '../probe-facts.js'
+import { isWebOpen, nothingBeyond, somethingAnswers, tellDialled, wasResolverHeard } from '../probe-facts.js'
 import { type Close, closeOfAttempt, findCode, wentUnanswered } from '../wire-facts.js'
 import { addressesOf, dialled, duration, errorText } from '../words.js'
-
-/** A DNS server has answered, whatever it said. */
-const answered: ReadonlySet<string> = new Set([
-  'ENOTFOUND',
-  'ENODATA',
-  'ESERVFAIL',
-  'EREFUSED',
-  'EAI_NONAME',
-  'EAI_NODATA',
-])
 
 /** The kernel of this very device would not let the packet out. */
 const forbidden: ReadonlySet<string> = new Set(['EPERM', 'EACCES'])
@@ -38,7 +28,7 @@ function sureness(attempt: FailedAttempt, evidence: Evidence): Finding['confiden
 /** No DNS server was heard, and neither was anything that needs no name: it is the road that is down, not the server. */
 function judgeByProbes({ error }: Close, evidence: Evidence): Finding | null {
   const dialled = nothingBeyond(evidence)
-  if (dialled === null || findCode(error, answered) !== undefined) return null
+  if (dialled === null || wasResolverHeard(error)) return null
   return {
     confidence: 'likely',
     evidence: [

@@ -2,7 +2,7 @@
 import { type Cause, type Finding, knowable, maybe, type RunnerUp } from '../cause.js'
 import { failedAsEarly, failedAsExpired, failedAsRevoked, failedAsSelfSigned } from '../chain.js'
 import { pages } from '../pages.js'
-import { aheadOfServers } from '../probe-facts.js'
+import { aheadOfServers, farApartMs } from '../probe-facts.js'
 import { certificateOf, closeOfAttempt } from '../wire-facts.js'
 import { certificateText, clockText, errorText } from '../words.js'
 
@@ -14,8 +14,6 @@ const intercepted: RunnerUp = maybe(
   'tls-interception',
   'Try the handshake from another network. If the certificate there is another one, a box on this network shows its own.',
 )
-
-const dayMs = 86_400_000
 
 export const serverCertificateInvalid: Cause = {
   id: 'server-certificate-invalid',
@@ -66,11 +64,12 @@ export const serverCertificateInvalid: Cause = {
     if (failedAsRevoked(close) !== undefined) return found('certain', [])
     if (!clock.plausible) return null
     // A clock that nobody sets runs behind, by as long as the device was off; a certificate looks expired only to a clock
-    // that runs ahead. So an expired one stays the server's fault, surely where the clock is known to be right, by the host's own word or another server's.
+    // that runs ahead. So an expired one stays the server's fault, the more surely the more is known of the clock: by the host's own
+    // word, or by another server's.
     if (failedAsExpired(close) !== undefined) {
       if (clock.synchronised === true) return found('certain', [])
       const apart = aheadOfServers(evidence)
-      const isOnTime = apart !== null && Math.abs(apart.aheadMs) < dayMs
+      const isOnTime = apart !== null && Math.abs(apart.aheadMs) < farApartMs
       return found(isOnTime ? 'likely' : 'possible', [clockSkew])
     }
     if (failedAsEarly(close) !== undefined && clock.synchronised === true) return found('certain', [])
