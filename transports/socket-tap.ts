@@ -304,7 +304,10 @@ const systemLookup: Lookup = (host, callback) =>
 const isOfWebSocket = ({ code }: Failure, stage: Stage): boolean =>
   code === undefined ? stage === 'upgrade' : /^(?:WS_ERR|HPE)_/.test(code)
 
-/** A FIN before TLS was done comes as ECONNRESET without a system call; only one with a call is a reset. */
+/**
+ * A FIN before TLS was done comes as ECONNRESET without a system call; only one with a call is a reset. A reset that the first
+ * write of TLS has met already is read as an end, too: Node keeps that write's error to itself.
+ */
 function whoEnded(error: Failure, stage: Stage): [ClosedBy, ClosedHow, Failure] {
   const met = error.errors?.find(each => each.code === 'ECONNRESET') ?? error
   if (met.code === 'ECONNRESET') return met.syscall ? ['unknown', 'rst', error] : ['hub', 'fin', error]

@@ -276,6 +276,18 @@ const inTls: readonly Expected[] = [
     runnersUp: ['tls-version-or-cipher possible', 'proxy-required possible'],
   },
   {
+    story: 'an end before a byte has come, which a reset may be as well',
+    evidence: attempts(failedAt('tls', { by: 'hub', how: 'fin', bytesRead: 0 })),
+    cause: 'tls-closed',
+    confidence: 'possible',
+    sees: [
+      `${where} closed the connection during the TLS handshake, after 0 bytes and a silence of 12.0 s.`,
+      onlyOne,
+      noSession,
+    ],
+    runnersUp: ['peer-reset possible', 'tls-version-or-cipher possible', 'proxy-required possible'],
+  },
+  {
     story: 'a reset in the handshake',
     evidence: attempts(failedAt('tls', { by: 'unknown', how: 'rst', error: systemError('ECONNRESET', 'read') })),
     cause: 'peer-reset',

@@ -82,7 +82,7 @@ function calibrate(seeds: readonly number[]): Readonly<{ counts: Map<string, num
 for (const kept of process.env.HUBREC_TEST_LONG ? [false, true] : [false]) {
   t.test(`what is certain is right however it varies${kept ? ', with the seeds that were kept' : ''}`, async t => {
     t.comment(seedSaid)
-    const { counts, wrong } = calibrate(seedsOf(kept, 16))
+    const { counts, wrong } = calibrate(seedsOf(kept, 20))
     const count = (key: string): number => counts.get(key) ?? 0
     t.comment([...counts].map(([key, number]) => `${number} ${key}`).join(', '))
     for (const each of wrong) t.comment(each)

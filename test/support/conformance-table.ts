@@ -221,7 +221,7 @@ export const table: readonly Row[] = [
     overEach(away(slow('tcp', 'hub-unreachable possible')), away(slow('tcp', 'hub-unreachable likely'))),
     { unanswered: 'tcp' },
   ),
-  fault({ kind: 'finAtAccept' }, everywhere(away(['closed in tls by hub, fin', 'tls-closed certain']))),
+  fault({ kind: 'finAtAccept' }, everywhere(away(['closed in tls by hub, fin', 'tls-closed possible']))),
   fault(
     { kind: 'rstAtAccept' },
     everywhere(

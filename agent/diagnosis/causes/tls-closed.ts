@@ -21,7 +21,8 @@ export const tlsClosed: Cause = {
     'Somebody took the connection and put it down again without a word. A load balancer with nothing behind it does that, and so does a firewall that does not like the name in the handshake or the TLS version.',
   tells: {
     raises: 'The close comes within one round trip of the first packet of TLS.',
-    rulesOut: 'An alert of TLS, or a reset with a system call.',
+    rulesOut:
+      'An alert of TLS, or a reset with a system call. A reset that comes with the connection itself may look the same.',
   },
   nextSteps: {
     device: [
@@ -37,12 +38,22 @@ export const tlsClosed: Cause = {
     const close = closeOfAttempt(attempt)
     if (close === null || close.stage !== 'tls' || !isFin(close)) return null
     const { silentMs, bytesRead } = close.closed
+    const isMute = bytesRead === 0
     return {
-      confidence: 'certain',
+      // The kernel tells of a reset once: where the first packet of TLS has met it, what is read afterwards is an end like any other.
+      confidence: isMute ? 'possible' : 'certain',
       evidence: [
-        `${dialled(attempt)} (${addressesOf(attempt, close.error)}) closed the connection (FIN) during the TLS handshake, after ${count(bytesRead, 'byte')} and a silence of ${duration(silentMs)}.`,
+        `${dialled(attempt)} (${addressesOf(attempt, close.error)}) closed the connection${isMute ? '' : ' (FIN)'} during the TLS handshake, after ${count(bytesRead, 'byte')} and a silence of ${duration(silentMs)}.`,
       ],
       runnersUp: [
+        ...(isMute
+          ? [
+              maybe(
+                'peer-reset',
+                'Watch one attempt with `tcpdump -ni any port 8883`: an R among the flags is a reset, an F a close.',
+              ),
+            ]
+          : []),
         maybe(
           'tls-version-or-cipher',
           'Try `openssl s_client -tls1_2` and `-tls1_3`. If one of them works, the versions do not meet.',
