@@ -14,6 +14,7 @@ const { Mqtt } = mqttDevice
 
 const hub = await startHub()
 const daemon = await startToldDaemon()
+const { toldBy, untilTold } = daemon
 t.teardown(async () => {
   await daemon[Symbol.asyncDispose]()
   await hub.close()
@@ -63,16 +64,6 @@ async function application(t: Test, kind: Kind): Promise<App> {
           .filter(([, count]) => count > 0),
       ),
   }
-}
-
-const toldBy = (name: string): WireEvent[] => {
-  let speaker = ''
-  const told: WireEvent[] = []
-  for (const message of daemon.messages) {
-    if (message.type === 'hello') speaker = message.name
-    else if (message.type === 'event' && speaker === name) told.push(message.event)
-  }
-  return told
 }
 
 /** What decides about a verdict; times and counts differ from run to run. */
@@ -147,7 +138,7 @@ for (const { fault, end } of atOpen) {
     t.equal(watched?.outcome.opened.saw, 'failed')
 
     const name = watched?.name ?? ''
-    await daemon.next((message): message is never => message.type === 'event' && toldBy(name).some(isEnd))
+    await untilTold(name, isEnd)
     const told = toldBy(name)
     t.match(essence(told.find(isEnd)), end)
     t.strictSame(breaches(told), [])
@@ -224,7 +215,7 @@ t.test('a black hole is told as silence once the keepalive has found it', async 
   await app.client.setOptions({ ca: hub.ca, keepalive: 1 } as object)
   await app.client.open()
   await app.door.set({ kind: 'blackHole', direction: 'both' })
-  await daemon.next((message): message is never => message.type === 'event' && toldBy(app.name).some(isEnd))
+  await untilTold(app.name, isEnd)
   const told = toldBy(app.name)
   const end = told.find(isEnd)
   t.match(essence(end), { by: 'us', how: 'timeout', stage: 'session', reason: 'silence' })
@@ -241,8 +232,7 @@ t.test('a renewal is told as one, and the session goes on in a new attempt', asy
   // As the SDK's own provider does every 45 minutes.
   const sharedAccessSignature = hub.sasToken({ deviceId: app.name })
   transport._authenticationProvider.emit('newTokenAvailable', { sharedAccessSignature })
-  await daemon.next((message): message is never => toldBy(app.name).some(({ type }) => type === 'renewalDone'))
-  const told = toldBy(app.name)
+  const told = await untilTold(app.name, ({ type }) => type === 'renewalDone')
   const steps = told.filter(({ type }) => !['resolved', 'tcpConnected', 'tlsSecured'].includes(type))
   t.strictSame(
     steps.map(({ type, attempt }) => `${type} ${attempt}`),
@@ -290,8 +280,7 @@ t.test('a module client is recorded like a device client', async t => {
   await client.setOptions({ ca: hub.ca })
   await client.open()
   await client.close()
-  await daemon.next((message): message is never => toldBy(name).some(isEnd))
-  t.strictSame(essence(toldBy(name).find(isEnd)), {
+  t.strictSame(essence((await untilTold(name, isEnd)).find(isEnd)), {
     by: 'application',
     how: 'goodbye',
     stage: 'session',

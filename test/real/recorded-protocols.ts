@@ -1,20 +1,18 @@
 /** An application over AMQP and over both WebSockets: what its recorded connection tells, and that nothing changes for it. */
-import common from 'azure-iot-common'
-import device, { type Client } from 'azure-iot-device'
-import amqpDevice from 'azure-iot-device-amqp'
-import mqttDevice from 'azure-iot-device-mqtt'
-import t, { type Test } from 'tap'
-import { recorded } from '../../agent/library.js'
+import device from 'azure-iot-device'
+import t from 'tap'
 import type { Protocol, WireEvent } from '../../transports/wire-event.js'
-import { type Door, type Fault, startHub } from '../hub/hub.js'
+import { type Fault, startHub } from '../hub/hub.js'
 import { breaches } from '../support/pairing.js'
+import { inWords, makeClients, type RecordedClient } from '../support/recorded-client.js'
 import { startToldDaemon } from '../support/told-daemon.js'
 
-const { Client: DeviceClient, Message } = device
-const { NoRetry } = common
+const { Message } = device
 
 const hub = await startHub()
 const daemon = await startToldDaemon()
+const { untilTold } = daemon
+const application = makeClients(hub, daemon)
 t.teardown(async () => {
   await daemon[Symbol.asyncDispose]()
   await hub.close()
@@ -22,57 +20,7 @@ t.teardown(async () => {
   setImmediate(() => process.exit())
 })
 
-type Kind = 'stock' | 'recorded'
 type Told = Exclude<Protocol, 'mqtt'>
-
-const transports = { 'mqtt-ws': mqttDevice.MqttWs, amqp: amqpDevice.Amqp, 'amqp-ws': amqpDevice.AmqpWs } as const
-
-let devices = 0
-
-type App = Readonly<{ client: Client; door: Door; name: string; seen: object[] }>
-
-const inWords = (error: unknown): object => {
-  if (!(error instanceof Error)) return {}
-  return { name: error.name, message: error.message.replace(/:\d{4,5}\b/g, ':PORT'), class: error.constructor.name }
-}
-
-async function application(t: Test, kind: Kind, protocol: Told): Promise<App> {
-  const name = `app-${++devices}`
-  const door = await hub.addDevice(name)
-  const stock = transports[protocol]
-  const Transport = kind === 'stock' ? stock : recorded<typeof stock>(stock, { name, socket: daemon.path })
-  const isWebSocket = protocol.endsWith('-ws')
-  const client = DeviceClient.fromConnectionString(
-    hub.connectionString(name, undefined, { port: !isWebSocket }),
-    Transport as typeof mqttDevice.MqttWs,
-  )
-  client.setRetryPolicy(new NoRetry())
-  const seen: object[] = []
-  for (const saw of ['connect', 'disconnect', 'error'] as const) {
-    client.on(saw as 'error', (error?: Error) => void seen.push({ saw, ...inWords(error) }))
-  }
-  const agent = hub.doorAgent(name)
-  const webSocket = { mqtt: { webSocketAgent: agent }, amqp: { webSocketAgent: agent } }
-  await client.setOptions({ ca: hub.ca, ...(isWebSocket ? webSocket : {}) })
-  t.teardown(async () => {
-    await Promise.race([
-      client.close().catch(() => undefined),
-      new Promise(resolve => setTimeout(resolve, 500).unref()),
-    ])
-    agent.destroy()
-  })
-  return { client, door, name, seen }
-}
-
-const toldBy = (name: string): WireEvent[] => {
-  let speaker = ''
-  const told: WireEvent[] = []
-  for (const message of daemon.messages) {
-    if (message.type === 'hello') speaker = message.name
-    else if (message.type === 'event' && speaker === name) told.push(message.event)
-  }
-  return told
-}
 
 const isEnd = ({ type }: WireEvent): boolean => type === 'closed' || type === 'refused'
 
@@ -82,11 +30,6 @@ const essence = (event: WireEvent | undefined): object => {
     return { by, how, stage, reason, code: error?.code ?? null }
   }
   return event?.type === 'refused' ? { step: event.step, code: event.code } : { type: event?.type }
-}
-
-const untilTold = async (name: string, match: (event: WireEvent) => boolean): Promise<WireEvent[]> => {
-  await daemon.next((message): message is never => message.type === 'event' && toldBy(name).some(match))
-  return toldBy(name)
 }
 
 const steps: Readonly<Record<Told, readonly string[]>> = {
@@ -154,21 +97,25 @@ for (const protocol of ['mqtt-ws', 'amqp', 'amqp-ws'] as const) {
     })
   }
 
-  const strikes: readonly Readonly<{ name: string; strike(app: App): unknown; end: object; only?: readonly Told[] }>[] =
-    [
-      { name: 'a FIN', strike: ({ door }) => door.cut('fin'), end: { by: 'hub', how: 'fin', stage: 'session' } },
-      {
-        name: 'a reset',
-        strike: ({ door }) => door.cut('rst'),
-        end: { by: 'unknown', how: 'rst', stage: 'session', code: 'ECONNRESET' },
-      },
-      {
-        name: 'the hub’s close',
-        strike: ({ door }) => door.set({ kind: 'amqpClose', condition: 'amqp:connection:forced', description: 'bye' }),
-        end: { by: 'hub', how: 'goodbye', stage: 'session', code: 'amqp:connection:forced' },
-        only: ['amqp', 'amqp-ws'],
-      },
-    ]
+  const strikes: readonly Readonly<{
+    name: string
+    strike(app: RecordedClient): unknown
+    end: object
+    only?: readonly Told[]
+  }>[] = [
+    { name: 'a FIN', strike: ({ door }) => door.cut('fin'), end: { by: 'hub', how: 'fin', stage: 'session' } },
+    {
+      name: 'a reset',
+      strike: ({ door }) => door.cut('rst'),
+      end: { by: 'unknown', how: 'rst', stage: 'session', code: 'ECONNRESET' },
+    },
+    {
+      name: 'the hub’s close',
+      strike: ({ door }) => door.set({ kind: 'amqpClose', condition: 'amqp:connection:forced', description: 'bye' }),
+      end: { by: 'hub', how: 'goodbye', stage: 'session', code: 'amqp:connection:forced' },
+      only: ['amqp', 'amqp-ws'],
+    },
+  ]
   for (const { name, strike, end, only = [protocol] } of strikes) {
     if (!only.includes(protocol)) continue
     t.test(`${protocol}: a session that meets ${name} ends, and the wire is told`, async t => {
@@ -183,25 +130,6 @@ for (const protocol of ['mqtt-ws', 'amqp', 'amqp-ws'] as const) {
     })
   }
 }
-
-t.test('amqp: a link that the hub takes away, and a message that it does not take, are told', async t => {
-  const app = await application(t, 'recorded', 'amqp')
-  await app.client.open()
-  app.client.onDeviceMethod('ping', (_request, response) => void response.send(200))
-  await untilTold(app.name, ({ type }) => type === 'subscribed')
-  await app.door.set({ kind: 'rejectSends', condition: 'amqp:not-allowed', times: 1 })
-  await t.rejects(app.client.sendEvent(new Message('too much')))
-  t.match(
-    (await untilTold(app.name, ({ type }) => type === 'rejected')).find(({ type }) => type === 'rejected'),
-    { link: 'events', condition: 'amqp:not-allowed' },
-  )
-  await app.door.set({ kind: 'amqpDetach', link: 'methods', condition: 'amqp:link:detach-forced', times: 1 })
-  t.match(
-    (await untilTold(app.name, ({ type }) => type === 'detached')).find(({ type }) => type === 'detached'),
-    { link: 'methods', condition: 'amqp:link:detach-forced' },
-  )
-  t.strictSame(breaches(toldBy(app.name), false), [])
-})
 
 t.test('amqp: a token that is renewed is told, and the session goes on', async t => {
   const app = await application(t, 'recorded', 'amqp')

@@ -10,6 +10,9 @@ Made from the table that the tests hold the recorder to (\`test/support/conforma
 came back by itself and answered a direct method again. In the column of the wire, \`//\` stands between one attempt and the
 next; the verdict is a cause (\`hubrec explain CAUSE\`) and how sure of it a device can be.
 
+hubrec sends no messages of its own: what only a recorded application meets (a message not acknowledged or not taken, the link of its
+messages gone) is in \`test/real/recorded-sends.ts\`.
+
 `
 
 const whens: readonly (readonly [When, string])[] = [

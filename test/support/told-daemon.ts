@@ -14,6 +14,10 @@ export interface ToldDaemon extends AsyncDisposable {
   /** Every message that has come, in order, over all connections. */
   readonly messages: readonly Message[]
   events(lane?: number): WireEvent[]
+  /** What the connection of this name has told, in order. */
+  toldBy(name: string): WireEvent[]
+  /** The same, as soon as there is one that matches, past or to come. */
+  untilTold(name: string, match: (event: WireEvent) => boolean): Promise<WireEvent[]>
   /** The first message from `from` on that matches, past or to come. */
   next<M extends Message>(match: (message: Message) => message is M, from?: number): Promise<M>
   nextEvent<T extends WireEvent['type']>(type: T, from?: number): Promise<Extract<WireEvent, { type: T }>>
@@ -58,6 +62,19 @@ export async function startToldDaemon(acknowledges = true): Promise<ToldDaemon> 
     messages,
     events: (lane = 1) =>
       messages.flatMap(message => (message.type === 'event' && message.lane === lane ? [message.event] : [])),
+    toldBy(name) {
+      let speaker = ''
+      const events: WireEvent[] = []
+      for (const message of messages) {
+        if (message.type === 'hello') speaker = message.name
+        else if (message.type === 'event' && speaker === name) events.push(message.event)
+      }
+      return events
+    },
+    async untilTold(name, match) {
+      await told.next((message): message is never => message.type === 'event' && told.toldBy(name).some(match))
+      return told.toldBy(name)
+    },
     async next<M extends Message>(match: (message: Message) => message is M, from = 0) {
       const signal = AbortSignal.timeout(patienceMs)
       for (;;) {
