@@ -1,11 +1,25 @@
-/** The roots that IoT Hub is documented to chain to. Used only to judge a chain that failed, never to trust one. */
+/** The roots that IoT Hub is documented to chain to, by cloud. Used only to judge a chain that failed, never to trust one. */
+import type { CloudId } from './clouds.js'
 
 /** When this list was made. */
 export const knownRootsAsOf = '2026-11-22'
 
-/** PEM, as the certificate authorities publish them. DigiCert Global Root CA still serves the China cloud. */
-export const knownRootsPem = `
-# DigiCert Global Root G2, ends 2038-01-15, SHA-256 CB:3C:CB:B7:60:31:E5:E0:13:8F:8D:D3:9A:23:F9:DE:47:FF:C3:5E:43:C1:14:4C:EA:27:D4:6A:5A:B1:CB:5F
+/** `endsAt` is RFC 3339; `pem` is as the certificate authorities publish it. */
+export type KnownRoot = Readonly<{
+  name: string
+  endsAt: string
+  fingerprint256: string
+  clouds: readonly CloudId[]
+  pem: string
+}>
+
+export const knownRoots: readonly KnownRoot[] = [
+  {
+    name: 'DigiCert Global Root G2',
+    endsAt: '2038-01-15',
+    fingerprint256: 'CB:3C:CB:B7:60:31:E5:E0:13:8F:8D:D3:9A:23:F9:DE:47:FF:C3:5E:43:C1:14:4C:EA:27:D4:6A:5A:B1:CB:5F',
+    clouds: ['public', 'usGovernment'],
+    pem: `
 -----BEGIN CERTIFICATE-----
 MIIDjjCCAnagAwIBAgIQAzrx5qcRqaC7KGSxHQn65TANBgkqhkiG9w0BAQsFADBhMQswCQYD
 VQQGEwJVUzEVMBMGA1UEChMMRGlnaUNlcnQgSW5jMRkwFwYDVQQLExB3d3cuZGlnaWNlcnQu
@@ -25,7 +39,14 @@ L7tcu7XUIOGZX1NGFdtom/DzMNU+MeKNhJ7jitralj41E6Vf8PlwUHBHQRFXGU7Aj64GxJUT
 Fy8bJZ918rGOmaFvE7FBcf6IKshPECBV1/MUReXgRPTqh5Uykw7+U0b6LJ3/iyK5S9kJRaTe
 pLiaWN0bfVKfjllDiIGknibVb63dDcY3fe0Dkhvld1927jyNxF1WW6LZZm6zNTflMrY=
 -----END CERTIFICATE-----
-# Microsoft RSA Root Certificate Authority 2017, ends 2042-07-18, SHA-256 C7:41:F7:0F:4B:2A:8D:88:BF:2E:71:C1:41:22:EF:53:EF:10:EB:A0:CF:A5:E6:4C:FA:20:F4:18:85:30:73:E0
+`,
+  },
+  {
+    name: 'Microsoft RSA Root Certificate Authority 2017',
+    endsAt: '2042-07-18',
+    fingerprint256: 'C7:41:F7:0F:4B:2A:8D:88:BF:2E:71:C1:41:22:EF:53:EF:10:EB:A0:CF:A5:E6:4C:FA:20:F4:18:85:30:73:E0',
+    clouds: ['public', 'usGovernment'],
+    pem: `
 -----BEGIN CERTIFICATE-----
 MIIFqDCCA5CgAwIBAgIQHtOXCV/YtLNHcB6qvn9FszANBgkqhkiG9w0BAQwFADBlMQswCQYD
 VQQGEwJVUzEeMBwGA1UEChMVTWljcm9zb2Z0IENvcnBvcmF0aW9uMTYwNAYDVQQDEy1NaWNy
@@ -55,7 +76,14 @@ GWSZI1b7rCoucL5mxAyE7+WL85MB+GqQk2dLsmijtWKP6T+MejteD+eMuMZ87zf9dOLITzNy
 4ZQ5bb0Sr74MTnB8G2+NszKTc0QWbej09+CVgI+WXTik9KveCjCHk9hNAHFiRSdLOkKEW39l
 t2c0Ui2cFmuqqNh7o0JMcccMyj6D5KbvtwEwXlGjefVwaaZBRA+GsCyRxj3qrg+E
 -----END CERTIFICATE-----
-# DigiCert Global Root CA, ends 2031-11-10, SHA-256 43:48:A0:E9:44:4C:78:CB:26:5E:05:8D:5E:89:44:B4:D8:4F:96:62:BD:26:DB:25:7F:89:34:A4:43:C7:01:61
+`,
+  },
+  {
+    name: 'DigiCert Global Root CA',
+    endsAt: '2031-11-10',
+    fingerprint256: '43:48:A0:E9:44:4C:78:CB:26:5E:05:8D:5E:89:44:B4:D8:4F:96:62:BD:26:DB:25:7F:89:34:A4:43:C7:01:61',
+    clouds: ['china'],
+    pem: `
 -----BEGIN CERTIFICATE-----
 MIIDrzCCApegAwIBAgIQCDvgVpBCRrGhdWrJWZHHSjANBgkqhkiG9w0BAQUFADBhMQswCQYD
 VQQGEwJVUzEVMBMGA1UEChMMRGlnaUNlcnQgSW5jMRkwFwYDVQQLExB3d3cuZGlnaWNlcnQu
@@ -76,4 +104,13 @@ I+0tKIJFPnlUkiaY4IBIqDfv8NZ5YBberOgOzW6sRBc4L0na4UU+Krk2U886UAb3LujEV0ls
 YSEY1QSteDwsOoBrp+uvFRTp2InBuThs4pFsiv9kuXclVzDAGySj4dzp30d8tbQkCAUw7C29
 C79Fv1C5qfPrmAESrciIxpg0X40KPMbp1ZWVbd4=
 -----END CERTIFICATE-----
-`
+`,
+  },
+]
+
+/** @returns their names, as one would say them */
+export const rootsOf = (cloud: CloudId): string =>
+  knownRoots
+    .filter(({ clouds }) => clouds.includes(cloud))
+    .map(({ name }) => name)
+    .join(' and ')

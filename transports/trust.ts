@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import tls from 'node:tls'
 import type { Identity } from './identity.js'
 import { isoTime } from './iso-time.js'
-import { knownRootsPem } from './known-roots.js'
+import { knownRoots } from './known-roots.js'
 import type { ServerCertificate } from './wire-event.js'
 
 export type Trust = Readonly<{
@@ -34,7 +34,7 @@ export function createTrust(caPem: string | null, knownPem: string | null): Trus
     ca,
     context,
     proxyContext: context,
-    knownRoots: split(knownPem ?? knownRootsPem).map(pem => new X509Certificate(pem)),
+    knownRoots: knownPem === null ? shippedRoots() : split(knownPem).map(pem => new X509Certificate(pem)),
   }
 }
 
@@ -121,4 +121,4 @@ function readOptional(file: string): string[] {
 }
 
 /** The roots IoT Hub is known to chain to, for a process that has no Trust of its own. */
-export const shippedRoots = (): X509Certificate[] => split(knownRootsPem).map(pem => new X509Certificate(pem))
+export const shippedRoots = (): X509Certificate[] => knownRoots.map(({ pem }) => new X509Certificate(pem))

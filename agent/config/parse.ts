@@ -1,6 +1,7 @@
 /** The configuration's schema: untrusted JSON becomes checked settings, or everything wrong with it is said at once. */
 import { isIP } from 'node:net'
 import * as v from 'valibot'
+import { clouds } from '../../transports/clouds.js'
 
 /** One thing that is wrong. `path` is the place as a person writes it, `connection.ports.mqtt`; empty for the whole. */
 export type Problem = Readonly<{ path: string; said: string }>
@@ -136,7 +137,7 @@ const word = (expected: string) =>
 
 const dps = v.pipe(
   object({
-    endpoint: v.optional(word('expected a host name'), 'global.azure-devices-provisioning.net'),
+    endpoint: v.optional(word('expected a host name'), clouds[0]!.provisioningHost),
     idScope: word("expected the service's ID scope, such as 0ne00000000"),
     registrationId: word('expected the registration id'),
     symmetricKeyFile: path,

@@ -1,4 +1,5 @@
 /** From the evidence of one episode to its one verdict. Pure: the same evidence gives the same verdict, for ever. */
+import { cloudOf } from '../../transports/clouds.js'
 import type { Protocol } from '../../transports/wire-event.js'
 import type { Confidence, Evidence, FailedAttempt, Verdict } from '../evidence/episode.js'
 import { catalogue, findCause } from './catalogue.js'
@@ -146,7 +147,7 @@ function judgeByAttempts(winner: Group, others: readonly Group[], judged: number
     ],
     runnersUp: [...seen, ...winner.finding.runnersUp],
   }
-  return conclude({ ...winner, finding })
+  return conclude({ ...winner, finding }, evidence)
 }
 
 /** Nobody tried for longer than any cause kept those away who tried. */
@@ -158,7 +159,7 @@ function judgeByPause(pause: Judgement, tried: readonly Group[], evidence: Evide
     ...otherWays(evidence, pause.cause),
     ...tellSurroundings(evidence),
   ]
-  return conclude({ ...pause, finding: { ...pause.finding, evidence: told } })
+  return conclude({ ...pause, finding: { ...pause.finding, evidence: told } }, evidence)
 }
 
 const beside = (groups: readonly Group[]): string[] =>
@@ -198,7 +199,7 @@ function judgeByEnding(evidence: Evidence, since: readonly string[]): Diagnosis 
     ...otherWays(evidence, judged.cause),
     ...tellSurroundings(evidence),
   ]
-  return conclude({ ...judged, finding: { ...finding, evidence: told } })
+  return conclude({ ...judged, finding: { ...finding, evidence: told } }, evidence)
 }
 
 /** What was there before the attempts, as evidence beside what they say. */
@@ -237,7 +238,7 @@ function carryOn(verdict: Verdict, evidence: Evidence, since: readonly string[])
   }
 }
 
-function conclude({ cause, finding, protocol }: Judgement): Diagnosis {
+function conclude({ cause, finding, protocol }: Judgement, evidence: Evidence): Diagnosis {
   const { device, portal } = cause.nextSteps
   return {
     verdict: {
@@ -246,7 +247,7 @@ function conclude({ cause, finding, protocol }: Judgement): Diagnosis {
       title: cause.title,
       hubCodes: cause.hubCodes,
       evidence: finding.evidence,
-      nextSteps: [...new Set([...(finding.firstSteps ?? []), ...device, ...portal])],
+      nextSteps: [...new Set([...(finding.firstSteps ?? []), ...device, ...addressed(portal, evidence)])],
       docs: cause.docs.map(({ address }) => address),
       runnersUp: oneEach(finding.runnersUp.filter(runnerUp => runnerUp.cause !== cause.id)).map(runnerUp => ({
         ...runnerUp,
@@ -255,6 +256,15 @@ function conclude({ cause, finding, protocol }: Judgement): Diagnosis {
     },
     planned: cause.planned,
   }
+}
+
+/** Each cloud has a portal of its own, and says nothing of the devices of another. */
+function addressed(steps: readonly string[], { failed, cameBack }: Evidence): string[] {
+  const host = failed.at(-1)?.host ?? cameBack?.host
+  const cloud = host === undefined ? null : cloudOf(host)
+  return steps.map(step =>
+    cloud === null ? step : step.replace(/^In the portal\b/, `In the portal (${cloud.portal})`),
+  )
 }
 
 /** What was seen comes before what was only thought of, so the first mention of a cause is the better one. */

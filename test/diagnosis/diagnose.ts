@@ -317,6 +317,7 @@ const inTls: readonly Expected[] = [
         `The certificate chain was not trusted: ${code}: no trust.`,
         shown,
         'The chain leads to a root that IoT Hub is documented to use, so the server is genuine and the root is missing here.',
+        'Hubs of the public cloud chain to DigiCert Global Root G2 and Microsoft RSA Root Certificate Authority 2017.',
         onlyOne,
         noSession,
       ],
@@ -992,8 +993,13 @@ const endings: readonly Expected[] = [
 ]
 
 /** The whole verdict that is expected; only how to tell the runners-up apart is the rule's own affair. */
-function whole({ cause: id, confidence, sees, runnersUp = [], firstSteps = [] }: Expected, found: Verdict): Verdict {
+function whole(
+  { cause: id, confidence, sees, runnersUp = [], firstSteps = [], evidence: { failed, cameBack } }: Expected,
+  found: Verdict,
+): Verdict {
   const cause = findCause(id)
+  const dialled = failed.at(-1)?.host ?? cameBack?.host
+  const inThePortal = dialled === hub ? 'In the portal (portal.azure.com)' : 'In the portal'
   if (cause === undefined) throw new Error(`no cause ${id}`)
   return {
     cause: id,
@@ -1001,7 +1007,11 @@ function whole({ cause: id, confidence, sees, runnersUp = [], firstSteps = [] }:
     title: cause.title,
     hubCodes: cause.hubCodes,
     evidence: sees,
-    nextSteps: [...firstSteps, ...cause.nextSteps.device, ...cause.nextSteps.portal],
+    nextSteps: [
+      ...firstSteps,
+      ...cause.nextSteps.device,
+      ...cause.nextSteps.portal.map(step => step.replace(/^In the portal/, inThePortal)),
+    ],
     docs: cause.docs.map(({ address }) => address),
     runnersUp: runnersUp.map((runnerUp, index) => {
       const [other = '', sure] = runnerUp.split(' ')
@@ -1372,4 +1382,24 @@ t.test('a host that has run out of descriptors has no dead resolver', async t =>
     verdictOf({ failed: [failedWith('dns', { name: 'Error', message: 'EMFILE', code: 'EMFILE' })] }).cause,
     'dns-failure',
   )
+})
+
+t.test('a verdict names the roots and the portal of the cloud whose hub was dialled', async t => {
+  const told = (host: string): readonly (string | undefined)[] => {
+    const untrusted = failedWith('tls', tlsError('UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'no trust'), {
+      host,
+      certificate: certificate({ knownRoot: true }),
+    })
+    const { evidence, nextSteps } = verdictOf({ failed: [untrusted] })
+    return [evidence.find(each => each.includes('cloud chain')), nextSteps.at(-1)?.split(',')[0]]
+  }
+  t.strictSame(told('pump-hub.azure-devices.us'), [
+    'Hubs of the US government cloud chain to DigiCert Global Root G2 and Microsoft RSA Root Certificate Authority 2017.',
+    'In the portal (portal.azure.us)',
+  ])
+  t.strictSame(told('pump-hub.azure-devices.cn'), [
+    'Hubs of the China cloud chain to DigiCert Global Root CA.',
+    'In the portal (portal.azure.cn)',
+  ])
+  t.strictSame(told('hub.plant.example'), [undefined, 'In the portal'])
 })

@@ -132,6 +132,19 @@ t.test('a name that does not resolve, and what each resolver says', async t => {
   ])
 })
 
+t.test('a name that no hub could have is said to be so', async t => {
+  const denied = (host: string): string => {
+    const attempt = failedWith('dns', systemError('ENOTFOUND', 'getaddrinfo'), { host })
+    const probes = [{ ...name(true, unknownName), name: host } as ProbeAnswer, name(false, null)]
+    return diagnose(evidenceOf({ failed: [attempt], probes })).verdict.evidence.join(' ')
+  }
+  t.match(
+    denied('my-hub.azure-device.net'),
+    'does not end as the names of hubs do, by .azure-devices.net, .azure-devices.us, or',
+  )
+  t.notMatch(denied(hub), 'does not end as')
+})
+
 t.test('a name that nobody answers, and what needs no name', async t => {
   const other = (error: Failure | null): ProbeAnswer => ({
     ...common,

@@ -1,4 +1,5 @@
 /** The provisioning service (DPS) did not say to which hub this device belongs. */
+import { ofEachCloud } from '../../../transports/clouds.js'
 import type { Failure } from '../../../transports/wire-event.js'
 import { type Cause, knowable, maybe, type RunnerUp } from '../cause.js'
 import { pages } from '../pages.js'
@@ -30,7 +31,7 @@ const chainCodes: ReadonlySet<string> = new Set([
 
 const unreachable: readonly RunnerUp[] = [
   maybe('no-network', 'Reach another address on the internet. If nothing answers there either, it is this device.'),
-  maybe('port-blocked', 'Dial port 443 of global.azure-devices-provisioning.net. If it answers, only 8883 is closed.'),
+  maybe('port-blocked', 'Dial port 443 of the provisioning service. If it answers, only 8883 is closed.'),
 ]
 const badChain: readonly RunnerUp[] = [
   maybe('tls-interception', 'Try the handshake from another network, and compare the issuer of the certificate.'),
@@ -81,7 +82,7 @@ export const dpsFailure: Cause = {
   nextSteps: {
     device: [
       'Check scope id and registration id in the configuration.',
-      'Run `nc -vz global.azure-devices-provisioning.net 8883`, and with 443, where `connection.protocol` is not mqtt or a proxy is set (US government: .us, China: .cn).',
+      `Run \`nc -vz SERVICE 8883\`, and with 443, where \`connection.protocol\` is not mqtt or a proxy is set. SERVICE is ${ofEachCloud(({ provisioningHost }) => provisioningHost)}, or what \`endpoint\` says.`,
       'Run `date -u`: a wrong clock spoils tokens and certificates.',
     ],
     portal: [

@@ -1,4 +1,5 @@
 /** Somebody else's certificate was shown in place of the hub's. */
+import { ofEachCloud } from '../../../transports/clouds.js'
 import type { FailedAttempt } from '../../evidence/episode.js'
 import { type Cause, knowable, maybe, type RunnerUp } from '../cause.js'
 import { failedChain, failedName } from '../chain.js'
@@ -48,7 +49,7 @@ export const tlsInterception: Cause = {
       'Do not switch the check off, and do not trust that root for the hub only to get through.',
     ],
     portal: [
-      'Ask the network owner to exempt the host names of the hub from TLS inspection: *.azure-devices.net and *.azure-devices-provisioning.net (US government: .us, China: .cn).',
+      `Ask the network owner to exempt the hub and the provisioning service from TLS inspection: ${ofEachCloud(({ hubSuffix, provisioningHost }) => `*.${hubSuffix} and ${provisioningHost}`)}.`,
     ],
   },
   docs: [pages.tls, pages.roots],

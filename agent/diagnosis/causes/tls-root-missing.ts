@@ -1,4 +1,6 @@
 /** The server's chain is IoT Hub's own, and this device does not trust its root. */
+import { cloudOf, ofEachCloud } from '../../../transports/clouds.js'
+import { rootsOf } from '../../../transports/known-roots.js'
 import { type Cause, knowable } from '../cause.js'
 import { failedChain } from '../chain.js'
 import { pages } from '../pages.js'
@@ -25,7 +27,7 @@ export const tlsRootMissing: Cause = {
   },
   nextSteps: {
     device: [
-      'Install the roots that IoT Hub uses: DigiCert Global Root G2 and Microsoft RSA Root Certificate Authority 2017 (China: DigiCert Global Root CA). On Debian: `apt install ca-certificates && update-ca-certificates`.',
+      `Install the roots that IoT Hub uses: ${ofEachCloud(({ id }) => rootsOf(id))}. On Debian: \`apt install ca-certificates && update-ca-certificates\`.`,
       'Look for what replaces the list of roots: the option `ca` of the application, NODE_OPTIONS=--use-openssl-ca, SSL_CERT_FILE. `connection.caFile` of hubrec only adds to it.',
       'Never pin a server or intermediate certificate; they change without notice.',
     ],
@@ -38,6 +40,7 @@ export const tlsRootMissing: Cause = {
   fromAttempt(attempt) {
     const close = closeOfAttempt(attempt)
     const certificate = certificateOf(attempt)
+    const cloud = cloudOf(attempt.host)
     if (close === null || failedChain(close) === undefined || certificate?.knownRoot !== true) return null
     return {
       confidence: 'certain',
@@ -45,6 +48,7 @@ export const tlsRootMissing: Cause = {
         `The certificate chain was not trusted: ${errorText(close.error)}.`,
         certificateText(certificate),
         'The chain leads to a root that IoT Hub is documented to use, so the server is genuine and the root is missing here.',
+        ...(cloud === null ? [] : [`Hubs of the ${cloud.name} cloud chain to ${rootsOf(cloud.id)}.`]),
       ],
       runnersUp: [],
     }

@@ -1,4 +1,5 @@
 /** The connection string names a hub that is not there, or another one. */
+import { cloudOf, clouds, ofEachCloud } from '../../../transports/clouds.js'
 import type { Evidence, FailedAttempt } from '../../evidence/episode.js'
 import { type AmqpWord, among, toldOf, wordOfAttempt, wordOfEnding } from '../amqp-words.js'
 import { type Cause, type Finding, knowable, maybe } from '../cause.js'
@@ -20,6 +21,10 @@ function judge(word: AmqpWord | null): Finding | null {
   }
 }
 
+const suffixes = new Intl.ListFormat('en', { type: 'disjunction' }).format(
+  clouds.map(({ hubSuffix }) => `.${hubSuffix}`),
+)
+
 /** The resolver knows other names and not this one. */
 function judgeName(attempt: FailedAttempt, evidence: Evidence): Finding | null {
   if (attempt.stage !== 'dns') return null
@@ -29,6 +34,9 @@ function judgeName(attempt: FailedAttempt, evidence: Evidence): Finding | null {
     confidence: 'likely',
     evidence: [
       `The resolver ${denial.resolver} says that there is no ${attempt.host}, and finds another name.`,
+      ...(attempt.gateway || cloudOf(attempt.host) !== null
+        ? []
+        : [`It does not end as the names of hubs do, by ${suffixes}.`]),
       ...(evidence.credentialWorked
         ? ['This device was connected before: then the hub was deleted, or the name was changed.']
         : []),
@@ -63,7 +71,7 @@ export const wrongHubHostname: Cause = {
   },
   nextSteps: {
     device: [
-      'Read HostName in the connection string: NAME.azure-devices.net (US government: .us, China: .cn).',
+      `Read HostName in the connection string: ${ofEachCloud(({ hubSuffix }) => `NAME.${hubSuffix}`)}.`,
       'Use the name and never the IP address: the hub needs the name to know which hub is meant, and addresses change.',
       'Run `getent hosts HUB` and, for comparison, `getent hosts learn.microsoft.com`.',
     ],
