@@ -4,8 +4,7 @@ import type { FoundCondition } from './conditions.js'
 import { type CredentialState, credentialConditions } from './credential-watch.js'
 import { isPlausible } from './release.js'
 import type { RingState } from './ring/ring.js'
-import { sdkFindings } from './sdk-versions.js'
-import type { Versions } from './versions.js'
+import { type SdkVersions, sdkFindings } from './sdk-versions.js'
 
 export type ConditionFacts = Readonly<{
   nowMs: number
@@ -15,7 +14,9 @@ export type ConditionFacts = Readonly<{
   credential: CredentialState
   /** Whether the host says that its clock is synchronised; `null` where it does not say. */
   synchronised: boolean | null
-  sdk: Versions['sdk']
+  sdk: SdkVersions
+  /** Those that are connected and have said what they load. */
+  applications: readonly Readonly<{ name: string; sdk: SdkVersions | null }>[]
 }>
 
 type Check = (facts: ConditionFacts) => readonly FoundCondition[]
@@ -73,11 +74,14 @@ const clockUnsynchronised: Check = ({ synchronised, upMs }) =>
 
 const credential: Check = ({ credential, nowMs }) => credentialConditions(credential, nowMs)
 
-const sdkOutdated: Check = ({ sdk }) => {
-  const findings = sdkFindings(sdk)
-  return findings.length === 0
+const sdkOutdated: Check = ({ sdk, applications }) => {
+  const findings = new Set([
+    ...sdkFindings(sdk),
+    ...applications.flatMap(app => (app.sdk === null ? [] : sdkFindings(app.sdk).map(each => `${app.name}: ${each}`))),
+  ])
+  return findings.size === 0
     ? []
-    : [{ code: 'sdk-outdated', severity: 'warning', text: findings.join('; '), dependsOn: [] }]
+    : [{ code: 'sdk-outdated', severity: 'warning', text: [...findings].join('; '), dependsOn: [] }]
 }
 
 const checks: readonly Check[] = [

@@ -230,7 +230,8 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   })
   const lookForConditions = (): void => {
     const { wallMs: nowMs, bootMs } = clock.now()
-    const facts = { nowMs, upMs: bootMs - startedBootMs, synchronised: host.synchronised, sdk: start.versions.sdk }
+    const software = { sdk: start.versions.sdk, applications: intake.connections() }
+    const facts = { ...software, nowMs, upMs: bootMs - startedBootMs, synchronised: host.synchronised }
     conditions.look(conditionsIn({ ...facts, ring: ring.state, credential: credentialWatch.state() }))
   }
   const credentialWatch = watchCredential(clock, () => lookForConditions())

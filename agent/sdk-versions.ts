@@ -1,35 +1,56 @@
-/** Which versions of the SDK are the newest, as far as this release of hubrec knows. Moved with each release. */
-import type { Versions } from './versions.js'
+/** Which versions of the SDK are there, and which are the newest as far as this release of hubrec knows. Moved with each release. */
+import { createRequire } from 'node:module'
+import { readPackage } from './own-version.js'
+
+/** The packages of the SDK by what they do. */
+const packages = {
+  device: 'azure-iot-device',
+  mqtt: 'azure-iot-device-mqtt',
+  amqp: 'azure-iot-device-amqp',
+  mqttClient: 'mqtt',
+} as const
+
+type Part = keyof typeof packages
+const parts = Object.keys(packages) as readonly Part[]
+
+/** `unknown` for one that is not there. */
+export type SdkVersions = Readonly<Record<Part, string>>
 
 /** When the registry was asked. */
 export const latestAsOf = '2026-11-26'
 
 /** `mqttClient` is the newest of the line that the SDK takes. */
-export const latest: Versions['sdk'] = { device: '1.18.4', mqtt: '1.16.4', mqttClient: '4.3.8' }
-
-const packages: Readonly<Record<keyof Versions['sdk'], string>> = {
-  device: 'azure-iot-device',
-  mqtt: 'azure-iot-device-mqtt',
-  mqttClient: 'mqtt',
-}
+export const latest: SdkVersions = { device: '1.18.4', mqtt: '1.16.4', amqp: '1.14.4', mqttClient: '4.3.8' }
 
 /** Released together, so that they are behind together. */
-const together = ['device', 'mqtt'] as const
+const together: readonly Part[] = ['device', 'mqtt', 'amqp']
+
+/** @param from a file or an address of one: what it would load is what is read. Never throws: an application is not to notice. */
+export function readSdkVersions(from: string): SdkVersions {
+  const versionOf = (name: string): string => {
+    try {
+      return readPackage(createRequire(from).resolve(`${name}/package.json`))?.version ?? 'unknown'
+    } catch {
+      return 'unknown'
+    }
+  }
+  return Object.fromEntries(parts.map(part => [part, versionOf(packages[part])])) as SdkVersions
+}
 
 /**
  * @returns a sentence for each package that is behind, and one where parts that belong together are of different ages; none for a
  *   version that cannot be read
  */
-export function sdkFindings(sdk: Versions['sdk']): readonly string[] {
-  const behind = (Object.keys(latest) as (keyof Versions['sdk'])[]).filter(name => isOlder(sdk[name], latest[name]))
-  const isMixed = together.some(name => behind.includes(name)) && !together.every(name => behind.includes(name))
+export function sdkFindings(sdk: SdkVersions): readonly string[] {
+  const behind = parts.filter(part => isOlder(sdk[part], latest[part]))
+  const side = together.filter(part => numbersOf(sdk[part]) !== null)
+  const isMixed = side.some(part => behind.includes(part)) && !side.every(part => behind.includes(part))
+  const named = new Intl.ListFormat('en').format(side.map(part => `${packages[part]} ${sdk[part]}`))
   return [
     ...behind.map(
-      name => `${packages[name]} ${sdk[name]} is older than ${latest[name]}, the newest as of ${latestAsOf}`,
+      part => `${packages[part]} ${sdk[part]} is older than ${latest[part]}, the newest as of ${latestAsOf}`,
     ),
-    ...(isMixed
-      ? [`${together.map(name => `${packages[name]} ${sdk[name]}`).join(' and ')} are of different ages: update both`]
-      : []),
+    ...(isMixed ? [`${named} are of different ages: update them together`] : []),
   ]
 }
 

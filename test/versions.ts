@@ -10,6 +10,7 @@ t.test('the versions are those of the packages that are installed', async t => {
     sdk: {
       device: dependencies['azure-iot-device'],
       mqtt: dependencies['azure-iot-device-mqtt'],
+      amqp: dependencies['azure-iot-device-amqp'],
       mqttClient: dependencies.mqtt,
     },
     node: process.versions.node,

@@ -7,6 +7,7 @@ import type { WireEvent } from '../../transports/wire-event.js'
 import type { Memory } from '../evidence/read.js'
 import { levels } from '../evidence/record.js'
 import type { Pipeline } from '../pipeline.js'
+import type { SdkVersions } from '../sdk-versions.js'
 import { admit, emptyLane, type Lane, type LeftBy, leftOpen } from './lane.js'
 import {
   type Bye,
@@ -50,7 +51,8 @@ export interface Application {
   disconnected(): void
 }
 
-export type ApplicationConnection = Readonly<{ conn: string; name: string; pid: number }>
+/** `sdk`: its packages, where it has said them. */
+export type ApplicationConnection = Readonly<{ conn: string; name: string; pid: number; sdk: SdkVersions | null }>
 
 /** Of one host; a name costs memory for as long as the daemon runs. */
 const connectionsMax = 64
@@ -252,8 +254,8 @@ export function createIntake({ records, clock, memory, note, isThere = processSt
     lookAfter: () => bury(unknownMs),
 
     connections: () =>
-      [...known.values()].flatMap(({ hello: { name, pid }, lanes }) =>
-        [...lanes.values()].map(({ conn }) => ({ conn, name, pid })),
+      [...known.values()].flatMap(({ hello: { name, pid, versions }, lanes }) =>
+        [...lanes.values()].map(({ conn }) => ({ conn, name, pid, sdk: versions.sdk ?? null })),
       ),
   }
 }

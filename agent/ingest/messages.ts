@@ -1,5 +1,7 @@
 /** What a recorded application and the daemon say to each other over the ingest socket. */
+
 import type { WireEvent } from '../../transports/wire-event.js'
+import type { SdkVersions } from '../sdk-versions.js'
 
 /** Raised when a message changes its meaning; new fields do not. */
 export const ingestVersion = 1
@@ -17,7 +19,8 @@ export type Hello = Readonly<{
   pidNamespace: string | null
   /** When the process began, in the kernel's ticks since boot: a pid is used again. */
   startTicks: number | null
-  versions: Readonly<{ hubrec: string; node: string }>
+  /** `sdk`: of the packages that the application loads; left out by versions that did not look. */
+  versions: Readonly<{ hubrec: string; node: string; sdk?: SdkVersions }>
   clock: Readonly<{ wallMs: number; monoMs: number; bootId: string }>
 }>
 

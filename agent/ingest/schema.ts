@@ -141,7 +141,11 @@ const message = v.variant('type', [
     pid: v.pipe(count, v.minValue(1), v.maxValue(2 ** 31 - 1)),
     pidNamespace: orNull(short),
     startTicks: orNull(count),
-    versions: v.object({ hubrec: short, node: short }),
+    versions: v.object({
+      hubrec: short,
+      node: short,
+      sdk: v.optional(v.object({ device: short, mqtt: short, amqp: short, mqttClient: short })),
+    }),
     clock: v.object({ wallMs: ms, monoMs: ms, bootId: short }),
   }),
   v.object({ type: v.literal('open'), lane, inc: number, events: few(event, 4) }),

@@ -4,6 +4,7 @@ import type { Clock } from '../../transports/clock.js'
 import { flatten } from '../../transports/failure.js'
 import type { WireEvent } from '../../transports/wire-event.js'
 import { hubrecVersion } from '../own-version.js'
+import { readSdkVersions } from '../sdk-versions.js'
 import { type ClientOptions, createIngestClient } from './client.js'
 import { type Hello, ingestVersion, type Numbered, type Resumed } from './messages.js'
 import type { OwnRing } from './own-ring.js'
@@ -31,6 +32,8 @@ export function openWayOut({ name, socket, directory, clock, warn, failed, delay
   let opening = false
   let warned = false
 
+  // What hubrec's library would load need not be what the application does.
+  const sdk = readSdkVersions(process.argv[1] ?? import.meta.url)
   const hello = (): Hello => {
     const { wallMs, monoMs } = clock.now()
     return {
@@ -38,7 +41,7 @@ export function openWayOut({ name, socket, directory, clock, warn, failed, delay
       version: ingestVersion,
       name,
       ...ownProcess(),
-      versions: { hubrec: hubrecVersion(), node: process.versions.node },
+      versions: { hubrec: hubrecVersion(), node: process.versions.node, sdk },
       clock: { wallMs, monoMs, bootId: clock.bootId },
     }
   }

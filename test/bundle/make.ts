@@ -15,7 +15,12 @@ import { collect } from '../support/ring-records.js'
 import { entriesOf } from '../support/zip.js'
 
 const atS = (seconds: number): number => storyStartMs + seconds * 1e3
-const versions = { hubrec: '0.1.0', sdk: { device: '1', mqtt: '2', mqttClient: '3' }, node: '20', os: 'Linux' }
+const versions = {
+  hubrec: '0.1.0',
+  sdk: { device: '1', mqtt: '2', amqp: '2', mqttClient: '3' },
+  node: '20',
+  os: 'Linux',
+}
 
 /** A state directory with the story in its ring, and the options of a bundle of it. */
 const prepare = async (t: Test, lines: Iterable<Line> = story): Promise<BundleOptions> => {

@@ -29,7 +29,7 @@ const makeStory = async (t: Test): Promise<{ file: string; ringDir: string }> =>
     ringDir,
     device: 'gate',
     config: {},
-    versions: { hubrec: '0', sdk: { device: '0', mqtt: '0', mqttClient: '0' }, node: '0', os: '0' },
+    versions: { hubrec: '0', sdk: { device: '0', mqtt: '0', amqp: '0', mqttClient: '0' }, node: '0', os: '0' },
     causes: {},
     redactor: createRedactor(secrets),
     secrets,

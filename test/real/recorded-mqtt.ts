@@ -4,6 +4,7 @@ import device, { type Client } from 'azure-iot-device'
 import mqttDevice from 'azure-iot-device-mqtt'
 import t, { type Test } from 'tap'
 import { recorded } from '../../agent/library.js'
+import { versions } from '../../agent/versions.js'
 import type { WireEvent } from '../../transports/wire-event.js'
 import { type Door, type Fault, startHub } from '../hub/hub.js'
 import { breaches } from '../support/pairing.js'
@@ -311,6 +312,12 @@ t.test('two clients of one name that are connected at once have a lane each', as
     .slice(from)
     .flatMap(message => (message.type === 'event' && message.event.type === 'accepted' ? [message.lane] : []))
   t.strictSame(lanes, [1, 2])
+})
+
+t.test('it says what it runs on, and with which packages', async t => {
+  const hello = daemon.messages.find(({ type }) => type === 'hello')
+  const { hubrec, sdk, node } = versions()
+  t.match(hello, { pid: process.pid, versions: { hubrec, sdk, node } })
 })
 
 t.test('a name that cannot be one is refused at once', async t => {

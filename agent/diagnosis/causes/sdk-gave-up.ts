@@ -46,6 +46,7 @@ export const sdkGaveUp: Cause = {
       ],
       runnersUp: [
         maybe('app-crash', 'Look whether the application still runs, and since when.'),
+        maybe('sdk-outdated', 'Run `hubrec status`: it names the packages of a connected application that are behind.'),
         maybe('graceful-close', 'Look in the log of the application: did it close its client itself after the loss?'),
       ],
     }

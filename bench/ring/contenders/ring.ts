@@ -19,7 +19,7 @@ const context = {
   ringBudgetBytes: 16_777_216,
   versions: {
     hubrec: '0.1.0',
-    sdk: { device: '1.18.4', mqtt: '1.16.4', mqttClient: '4.3.8' },
+    sdk: { device: '1.18.4', mqtt: '1.16.4', amqp: '1.16.4', mqttClient: '4.3.8' },
     node: '20.20.2',
     os: 'Linux 6.18.44 x64',
   },
