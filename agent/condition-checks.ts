@@ -5,6 +5,7 @@ import { type CredentialState, credentialConditions } from './credential-watch.j
 import { isPlausible } from './release.js'
 import type { RingState } from './ring/ring.js'
 import { type SdkVersions, sdkFindings } from './sdk-versions.js'
+import type { Raised } from './verbosity.js'
 
 export type ConditionFacts = Readonly<{
   nowMs: number
@@ -14,6 +15,7 @@ export type ConditionFacts = Readonly<{
   credential: CredentialState
   /** Whether the host says that its clock is synchronised; `null` where it does not say. */
   synchronised: boolean | null
+  verbosity: Raised | null
   sdk: SdkVersions
   /** Those that are connected and have said what they load. */
   applications: readonly Readonly<{ name: string; sdk: SdkVersions | null }>[]
@@ -84,6 +86,19 @@ const sdkOutdated: Check = ({ sdk, applications }) => {
     : [{ code: 'sdk-outdated', severity: 'warning', text: [...findings].join('; '), dependsOn: [] }]
 }
 
+const verbosityRaised: Check = ({ verbosity }) =>
+  verbosity === null
+    ? []
+    : [
+        {
+          code: 'verbosity-raised',
+          severity: 'warning',
+          text: `verbose records go into the ring until ${verbosity.until}, as ${verbosity.by} asked: older ones leave it sooner`,
+          since: verbosity.since,
+          dependsOn: [],
+        },
+      ]
+
 const checks: readonly Check[] = [
   ringInMemory,
   ringWritesGrouped,
@@ -91,6 +106,7 @@ const checks: readonly Check[] = [
   clockUnsynchronised,
   credential,
   sdkOutdated,
+  verbosityRaised,
 ]
 
 export const conditionsIn = (facts: ConditionFacts): readonly FoundCondition[] => checks.flatMap(check => check(facts))

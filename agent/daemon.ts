@@ -48,6 +48,7 @@ import { type Device, deviceName, liveStatus, type StartData } from './status.js
 import { openOutbox } from './upload/outbox.js'
 import { viewOf } from './upload/task.js'
 import { createUploader } from './upload/uploader.js'
+import { openVerbosity } from './verbosity.js'
 import { describeVersions, versions } from './versions.js'
 import { createWatch } from './watch/watch.js'
 import { detectionLimitMs, isOverWebSocket, limitsOf, targetOf, wiringOf } from './wiring.js'
@@ -160,6 +161,15 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
       log[planned ? 'info' : 'warn'](message, { cause, confidence })
     },
   })
+  const verbosity = openVerbosity({
+    path: join(stateDir, 'verbosity.json'),
+    clock,
+    say: data => {
+      log.info(String(data.note))
+      void records.record('mark', data)
+    },
+    warn: (message, err) => log.warn(message, { err }),
+  })
   const place = await findPlace(config)
   const verbose = createRecall({
     place,
@@ -169,6 +179,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     env,
     detectionLimitMs: detectionLimitMs(config),
     ringBudgetBytes: config.ring.budgetBytes,
+    isRaised: () => verbosity.raised() !== null,
     write: drafts => records.recall(drafts),
     say: data => records.record('log', data),
   })
@@ -232,7 +243,8 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     const { wallMs: nowMs, bootMs } = clock.now()
     const software = { sdk: start.versions.sdk, applications: intake.connections() }
     const facts = { ...software, nowMs, upMs: bootMs - startedBootMs, synchronised: host.synchronised }
-    conditions.look(conditionsIn({ ...facts, ring: ring.state, credential: credentialWatch.state() }))
+    const lasting = { ring: ring.state, credential: credentialWatch.state(), verbosity: verbosity.raised() }
+    conditions.look(conditionsIn({ ...facts, ...lasting }))
   }
   const credentialWatch = watchCredential(clock, () => lookForConditions())
 
@@ -323,7 +335,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
       snapshot => {
         host.synchronised = snapshot.synchronised
       },
-      both(counter(records, clock), lookForConditions),
+      inTurn(counter(records, clock), verbosity.look, lookForConditions),
       { wanted: signal => once(moments, 'lost', { signal }), hubAddress: () => hubAddress },
     ),
     { name: 'recall', run: signal => verbose.run(signal) },
@@ -373,7 +385,14 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
         ),
     },
   ]
-  control?.answer({ status, mark: said => writeMark(records, clock, said.get('note') ?? '') })
+  control?.answer({
+    status,
+    mark: said => writeMark({ records, clock, verbosity }, said),
+    lower: async said => {
+      await verbosity.lower(said.get('by') ?? '')
+      return { raised: verbosity.raised() }
+    },
+  })
 
   const crash = watchForCrash()
   try {
@@ -390,6 +409,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   } finally {
     crash.forget()
     stopListening()
+    verbosity.close()
     await atMost(Promise.all([verbose.close(), ring.close()]))
     await control?.close()
     await operator.close()
@@ -439,10 +459,11 @@ async function recall(ringDir: string, log: Log): Promise<Memory> {
 
 const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
-const both = (one: () => void, other: () => void) => (): void => {
-  one()
-  other()
-}
+const inTurn =
+  (...acts: readonly (() => void)[]) =>
+  (): void => {
+    for (const act of acts) act()
+  }
 
 /** What a context says before the connection is followed. */
 const noContext = { session: null, episode: null, incarnation: 0, credentialWorked: false }

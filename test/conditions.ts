@@ -87,6 +87,7 @@ const well = {
   synchronised: true,
   sdk: latest,
   applications: [],
+  verbosity: null,
 } as const
 
 const codes = (facts: Partial<Parameters<typeof conditionsIn>[0]>): string[] =>
@@ -102,6 +103,8 @@ t.test('each check finds its own and nothing else', async t => {
   t.strictSame(codes({ synchronised: null }), [], 'the host does not say')
   t.strictSame(codes({ credential: { ...well.credential, unknown: 'no answer' } }), ['credential-unavailable'])
   t.strictSame(codes({ sdk: { ...latest, device: '1.17.0' } }), ['sdk-outdated'])
+  const raised = { by: 'mark-1', since: '2026-11-26T00:00:00.000Z', until: '2026-11-26T00:10:00.000Z' }
+  t.strictSame(codes({ verbosity: raised }), ['verbosity-raised'])
   t.strictSame(
     codes({
       applications: [

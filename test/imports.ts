@@ -30,6 +30,7 @@ const wrapped: readonly { module: string; at: readonly string[] }[] = [
       'agent/evidence/baseline.ts',
       'agent/evidence/host-watch.ts',
       'agent/evidence/probed.ts',
+      'agent/verbosity.ts',
     ],
   },
   { module: 'yazl', at: ['agent/bundle/zip.ts'] },

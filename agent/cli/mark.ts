@@ -1,7 +1,10 @@
-/** `hubrec mark`: "it happened just now", for whoever reads the records later. */
+/** `hubrec mark`: "it happened just now", for whoever reads the records later; with `--record`, "it happens now". */
+import { createInterface } from 'node:readline'
 import { askDaemon } from '../control.js'
+import { parseSpan } from '../evidence/window.js'
 import type { Mark } from '../mark.js'
-import type { Command } from './command.js'
+import { raisedMs } from '../verbosity.js'
+import { type Command, type Io, text } from './command.js'
 import { sourceOptions } from './options.js'
 import { placesOf } from './source.js'
 
@@ -11,17 +14,61 @@ export const mark: Command = {
   name: 'mark',
   summary: 'write a marker into the records, and print its id',
   usage: '[NOTE]',
-  details: 'The id is what --around of bundle, logs and episodes takes, and UploadSupportBundle from the cloud.',
-  options: { config, 'state-dir': stateDir },
+  details:
+    'The id is what --around of bundle, logs and episodes takes, and UploadSupportBundle from the cloud.\n' +
+    'With --record, packet headers, the words of the SDK and a sample each second go into the ring until Enter is pressed, or for\n' +
+    '10 minutes, or for as long as --for says; without a terminal nobody is waited for.',
+  options: {
+    config,
+    'state-dir': stateDir,
+    record: { type: 'boolean', help: 'raise verbosity: it ends at Enter, and by itself after a while' },
+    for: { type: 'string', value: 'T', help: 'with --record, for how long at most: 10m, 2h, up to 24h; default 10m' },
+  },
   positionalsMax: 1,
   async run(values, [note = ''], io) {
     const { socket } = await placesOf(values, io)
-    const made = (await askDaemon(socket, 'mark', { note })) as Mark | null
+    const forMs = values.record ? wantedMs(text(values, 'for')) : null
+    if (forMs === 'wrong' || (!values.record && values.for !== undefined)) {
+      io.complain(
+        `hubrec mark: --for: ${forMs === 'wrong' ? 'expected a time such as 10m or 2h, from 1 s to 24 h' : 'only with --record'}`,
+      )
+      return 2
+    }
+    const made = (await askDaemon(socket, 'mark', {
+      note,
+      ...(forMs === null ? {} : { raiseMs: String(forMs) }),
+    })) as Mark | null
     if (made === null) {
       io.complain(`hubrec mark: no daemon answers at ${socket}, and only a running one writes records`)
       return 1
     }
     io.print(values.json ? JSON.stringify(made) : made.id)
+    // In a script nobody presses a key.
+    if (made.raised === null || !process.stdin.isTTY) return 0
+    io.complain(`verbose records go into the ring until ${made.raised.until}; press Enter to end that now`)
+    await enterOr(io)
+    await askDaemon(socket, 'lower', { by: made.id })
     return 0
   },
+}
+
+function wantedMs(span: string | undefined): number | 'wrong' {
+  if (span === undefined) return raisedMs.default
+  const ms = parseSpan(span.trim())
+  return ms !== null && ms >= 1_000 && ms <= raisedMs.max ? ms : 'wrong'
+}
+
+/** Ctrl-C, and a terminal that goes away, are as good as Enter. */
+function enterOr({ signal }: Io): Promise<void> {
+  const lines = createInterface({ input: process.stdin })
+  return new Promise(resolve => {
+    const done = (): void => {
+      lines.close()
+      resolve()
+    }
+    lines.once('line', done)
+    lines.once('close', done)
+    signal.addEventListener('abort', done, { once: true })
+    if (signal.aborted) done()
+  })
 }

@@ -81,7 +81,13 @@ const span = /^(?:\d{1,9}\s*(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d
 const spanPart = /(\d{1,9})\s*([smhdw])/gi
 
 function ago(text: string, nowMs: number): number | null {
-  if (!span.test(text)) return null
+  const spanMs = parseSpan(text)
+  return spanMs === null ? null : nowMs - spanMs
+}
+
+/** @returns milliseconds of `15m`, `2h`, `1d12h`, `2 days 3 hours`; `null` when it is none of these */
+export function parseSpan(text: string): number | null {
+  if (text.length > textMax || !span.test(text)) return null
   const parts = [...text.matchAll(spanPart)]
-  return parts.reduce((ms, [, count, unit]) => ms - Number(count) * (unitMs[unit?.toLowerCase() ?? ''] ?? 0), nowMs)
+  return parts.reduce((ms, [, count, unit]) => ms + Number(count) * (unitMs[unit?.toLowerCase() ?? ''] ?? 0), 0)
 }

@@ -8,6 +8,7 @@ import { type Draft, levels, type RecordType } from '../evidence/record.js'
 import type { Log } from '../operator-log.js'
 import type { Redactor } from '../redact.js'
 import type { Disk } from '../ring/disk.js'
+import { timer } from '../timer.js'
 import { describeStderr, type Gone, type LastWords, lastWords, type Stderr } from './last-words.js'
 import { leavePlace, type Place } from './place.js'
 import { readVerbose, VerboseFile, type VerboseLine } from './verbose-file.js'
@@ -34,6 +35,8 @@ export type RecallOptions = Readonly<{
   /** How long a dead connection may go unnoticed. */
   detectionLimitMs: number
   ringBudgetBytes: number
+  /** Whether what is verbose goes into the ring for now, and not into memory. */
+  isRaised?: () => boolean
   /** Writes to the ring what was recorded here; resolves when the kernel has it. */
   write(drafts: readonly Draft[]): Promise<void>
   /** Writes a record of now. */
@@ -89,7 +92,18 @@ const secretMax = 2_000
 const stopLimitMs = 2_000
 
 export function createRecall(options: RecallOptions): Recall {
-  const { place, clock, redactor, log, env, ringBudgetBytes, write, say, after = timer } = options
+  const {
+    place,
+    clock,
+    redactor,
+    log,
+    env,
+    ringBudgetBytes,
+    write,
+    say,
+    isRaised = () => false,
+    after = timer,
+  } = options
   const spanMs = 2 * options.detectionLimitMs
   const hourlyBytesMax = hourlyEpisodes * Math.min(episodeBytesMax, ringBudgetBytes * ringShare)
   const stretchBytesMax = Math.floor(hourlyBytesMax / hourlyEpisodes / 3)
@@ -110,6 +124,10 @@ export function createRecall(options: RecallOptions): Recall {
     const { wallMs, monoMs } = clock.now()
     const at = new Date(wallMs).toISOString()
     return { at, bootId: clock.bootId, monoMs, level: levels.trace, type, conn, inc, data: { ...data } }
+  }
+  const keep: Recall['note'] = (type, data, conn, inc) => {
+    if (isRaised()) void write([draftOf(type, data, conn, inc)])
+    else file?.append(jsonOf(type, data, conn, inc))
   }
   const jsonOf = (type: RecordType, data: object, conn?: string | null, inc?: number | null): string =>
     redactor.json(draftOf(type, data, conn, inc))
@@ -216,9 +234,9 @@ export function createRecall(options: RecallOptions): Recall {
   }
 
   return {
-    note: (type, data, conn, inc) => file?.append(jsonOf(type, data, conn, inc)),
+    note: keep,
 
-    sdk: (namespace, text) => file?.append(jsonOf('log', { msg: clipped(redactor, text), sdk: namespace })),
+    sdk: (namespace, text) => keep('log', { msg: clipped(redactor, text), sdk: namespace }),
 
     episode({ id, state, planned }) {
       if (!begun) inherited = { id, planned }
@@ -330,11 +348,4 @@ function clipped(redactor: Redactor, text: string): string {
   const scrubbed = redactor.text(isLong ? text.slice(0, rawTextMax) : text)
   const sound = isLong ? scrubbed.slice(0, -secretMax) : scrubbed
   return sound.length > textMax || isLong ? `${sound.slice(0, textMax)}... (${text.length} characters)` : sound
-}
-
-/** It never holds the process. */
-const timer = (delayMs: number, act: () => void): (() => void) => {
-  const timeout = setTimeout(act, delayMs)
-  timeout.unref()
-  return () => clearTimeout(timeout)
 }

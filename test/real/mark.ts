@@ -1,4 +1,5 @@
 /** Somebody points at a moment, and gets what was around it. */
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import t from 'tap'
@@ -78,6 +79,68 @@ t.test('a mark and an outage are pointed at by their ids', async t => {
   })
   daemon.kill('SIGTERM')
   await once(daemon, 'exit')
+})
+
+t.test('what happens now is recorded until Enter, or for as long as was asked', async t => {
+  const from = hub.log.length
+  const daemon = gateway.start()
+  await hub.waitFor(event => event.type === 'subscribe' && event.deviceId === 'gateway', { from })
+
+  // A terminal of its own, in which somebody presses Enter once the first packets are in the ring.
+  const command = [process.execPath, 'dist/agent/cli/main.js', 'mark', '"it happens now"', '--record', ...config].join(
+    ' ',
+  )
+  const person = spawn('script', ['-qec', command, '/dev/null'], { env: { ...process.env, NODE_OPTIONS: '' } })
+  let shown = ''
+  person.stdout.setEncoding('utf8').on('data', (text: string) => {
+    shown += text
+  })
+  const packets = async () => gateway.json<LogRecord>('logs', '--type', 'wire', ...config)
+  const isPacket = ({ level, data }: LogRecord): boolean => level === 10 && data.type === 'packetSent'
+  while (!(await packets()).some(isPacket));
+  person.stdin.write('\n')
+  const [code] = await once(person, 'exit')
+  t.equal(code, 0)
+  const id = /mark-[0-9a-f]{8}/.exec(shown)?.[0]
+  t.match(shown, /verbose records go into the ring until .*; press Enter to end that now/)
+  const marks = await gateway.json<LogRecord>('logs', '--type', 'mark', '--around', String(id), ...config)
+  t.match(marks.slice(-3), [
+    { data: { id, note: 'it happens now' } },
+    { data: { verbosity: 'raised', by: id } },
+    { data: { verbosity: 'lowered', by: id, note: /who asked for them has what they need/ } },
+  ])
+
+  const [made] = await gateway.json<Mark>('mark', '--record', '--for', '2s', ...config)
+  t.equal(made?.raised?.by, made?.id)
+  const isOver = async () =>
+    (await gateway.json<LogRecord>('logs', '--type', 'mark', ...config)).some(
+      ({ data }) => data.verbosity === 'lowered' && data.by === made?.id,
+    )
+  while (!(await isOver()));
+
+  const [long] = await gateway.json<Mark>('mark', '--record', '--for', '24h', ...config)
+  daemon.kill('SIGKILL')
+  await once(daemon, 'exit')
+  const again = hub.log.length
+  const next = gateway.start()
+  await hub.waitFor(event => event.type === 'subscribe' && event.deviceId === 'gateway', { from: again })
+  const goesOn = async () =>
+    (await gateway.json<LogRecord>('logs', '--type', 'mark', ...config)).some(
+      ({ data }) => data.by === long?.id && /^verbose records go on into the ring until/.test(String(data.note)),
+    )
+  while (!(await goesOn()));
+  next.kill('SIGTERM')
+  await once(next, 'exit')
+
+  for (const [args, said] of [
+    [['--record', '--for', '25h'], /--for: expected a time such as 10m or 2h, from 1 s to 24 h/],
+    [['--record', '--for', 'soon'], /--for: expected a time/],
+    [['--for', '10m'], /--for: only with --record/],
+  ] as const) {
+    const { code, err } = await gateway.run('mark', ...args, ...config)
+    t.equal(code, 2)
+    t.match(err, said)
+  }
 })
 
 const upload = (payload: object) => ({

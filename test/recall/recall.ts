@@ -525,3 +525,27 @@ t.test('a file that refuses is said once in the log, and the records that are mi
   t.strictSame(on.logged, ['verbose records cannot be kept for now'])
   t.notOk(existsSync(on.place.dir))
 })
+
+t.test('while verbosity is raised the ring has it at once, and nothing twice', async t => {
+  let isRaised = false
+  const { connect, lose, pass, recall, ring, stop, written } = scene(t.testdir({}), { isRaised: () => isRaised })
+  await recall.begin({ crashed: false, pid: null })
+  const isVerbose = ({ level }: LogRecord): boolean => level === 10
+  connect()
+  pass(3)
+  t.equal(ring.filter(isVerbose).length, 0)
+  isRaised = true
+  pass(2)
+  recall.sdk('azure-iot-device-mqtt:Mqtt', 'while it is raised')
+  await written(3, isVerbose)
+  isRaised = false
+  pass(1)
+  lose()
+  const isHead = ({ data }: LogRecord): boolean => data.stretch === 'before'
+  await written(1, isHead)
+  await written(3 + Number(ring.find(isHead)?.data.count), isVerbose)
+  const seconds = ring.filter(({ type, level }) => level === 10 && type === 'sample').map(({ monoMs }) => monoMs)
+  t.equal(new Set(seconds).size, seconds.length)
+  t.equal(seconds.length, 6)
+  await stop()
+})
