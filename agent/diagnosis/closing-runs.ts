@@ -38,11 +38,10 @@ export function silentRun(history: readonly PastSession[]): readonly PastSession
   return history.slice(others + 1)
 }
 
-/** How many sessions in a row, up to the newest, ended by a bare FIN upon a publish. */
-export function publishRun(history: readonly PastSession[]): number {
-  const newestFirst = [...history].reverse()
-  const other = newestFirst.findIndex(session => !endedByFin(session) || !isUponPublish(session))
-  return other === -1 ? newestFirst.length : other
+/** The sessions in a row, up to the newest, that ended by a bare FIN upon a publish: oldest first. */
+export function publishRun(history: readonly PastSession[]): readonly PastSession[] {
+  const other = history.findLastIndex(session => !endedByFin(session) || !isUponPublish(session))
+  return history.slice(other + 1)
 }
 
 const endedByFin = ({ closed }: PastSession): boolean => isFin({ closed, stage: closed.stage, error: closed.error })

@@ -8,6 +8,7 @@ import { unknownClose } from './causes/unknown-close.js'
 import { atMost, compareConfidence } from './confidence.js'
 import { tellSurroundings } from './host-facts.js'
 import { tellProbes } from './probe-facts.js'
+import { tellRhythm } from './rhythm.js'
 import { wasInterrupted } from './wire-facts.js'
 import { count, duration } from './words.js'
 
@@ -195,6 +196,7 @@ function judgeByEnding(evidence: Evidence, since: readonly string[]): Diagnosis 
   const told = [
     ...finding.evidence,
     ...lasted,
+    ...tellRhythm(ending, evidence),
     ...since,
     ...otherWays(evidence, judged.cause),
     ...tellSurroundings(evidence),

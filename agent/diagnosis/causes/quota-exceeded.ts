@@ -3,6 +3,7 @@ import { type AmqpWord, among, toldOf, wordOfAttempt, wordOfEnding } from '../am
 import { type Cause, type Finding, knowable, maybe } from '../cause.js'
 import { publishRun } from '../closing-runs.js'
 import { pages } from '../pages.js'
+import { overMidnight } from '../rhythm.js'
 import { type CbsRefusal, cbsRefusalIn, cbsRefusalOf } from '../sign-in.js'
 import { closeOfEnding, isFin } from '../wire-facts.js'
 
@@ -56,10 +57,13 @@ export const quotaExceeded: Cause = {
     const close = closeOfEnding(ending)
     if (close === null || close.stage !== 'session' || !isFin(close)) return null
     const run = publishRun(history)
-    if (run < 2) return null
+    // At 00:00 UTC a new quota begins.
+    if (run.length < 2 || overMidnight(run)) return null
     return {
       confidence: 'possible',
-      evidence: [`The last ${run} sessions were each closed without a word (FIN) just after a message was sent.`],
+      evidence: [
+        `The last ${run.length} sessions were each closed without a word (FIN) just after a message was sent.`,
+      ],
       runnersUp: [
         maybe(
           'illegal-topic',

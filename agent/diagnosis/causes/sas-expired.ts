@@ -2,6 +2,7 @@
 import type { CredentialUsed, Ending, Evidence } from '../../evidence/episode.js'
 import { type Cause, type Finding, knowable, maybe, type RunnerUp } from '../cause.js'
 import { pages } from '../pages.js'
+import { endsWithToken } from '../rhythm.js'
 import {
   cbsRefusalIn,
   endedBefore,
@@ -79,6 +80,18 @@ function judgeRenewal(ending: Ending): Finding | null {
   }
 }
 
+/** Whoever makes tokens from a key and does not renew them is thrown out again and again after the same time. */
+function judgeRhythm(credential: CredentialUsed | null, told: string, { history }: Evidence): Finding | null {
+  if (credential?.kind === 'x509' || credential?.kind === 'sas' || !endsWithToken(history)) return null
+  return {
+    confidence: 'possible',
+    evidence: [told],
+    runnersUp: [
+      maybe('hub-upgrade-or-failover', 'Look for 401003 or 400029 in the Connections log at this time (UTC).'),
+    ],
+  }
+}
+
 export const sasExpired: Cause = {
   id: 'sas-expired',
   family: 'credential',
@@ -124,6 +137,10 @@ export const sasExpired: Cause = {
     const close = closeOfEnding(ending)
     if (ending.kind !== 'closed' || close === null || !isFin(close)) return null
     const told = 'The other side closed the session without a word (FIN).'
-    return judgeRenewal(ending) ?? judgeClose(ending.credential, ending.endedMs, told, evidence)
+    return (
+      judgeRenewal(ending) ??
+      judgeClose(ending.credential, ending.endedMs, told, evidence) ??
+      judgeRhythm(ending.credential, told, evidence)
+    )
   },
 }
