@@ -27,8 +27,10 @@ const told = ({ startedAt, planned, attempts, durationMs, verdict }: Episode) =>
   durationMs,
   cause: verdict.cause,
   confidence: verdict.confidence,
-  // Two were "all 2" then.
-  evidence: verdict.evidence.map(each => each.replace(/^All 2 /, 'Both ')),
+  // Two were "all 2" then, and nobody said which roots a cloud has.
+  evidence: verdict.evidence
+    .filter(each => !/^Hubs of the public cloud chain to/.test(each))
+    .map(each => each.replace(/^All 2 /, 'Both ')),
   runnersUp: verdict.runnersUp.map(({ cause, confidence }) => `${cause} ${confidence}`),
 })
 

@@ -42,6 +42,11 @@ function judge({ sentence, said, credential }: Refusal, evidence: Evidence): Fin
       credentialWorked
         ? 'The same credential was accepted before, so something has changed: the key was renewed, or the device was disabled or deleted.'
         : 'This credential has never been accepted, as far as the records go.',
+      ...(credential?.kind === 'key'
+        ? [
+            'The token was made from the key for this attempt, so it fits that key: what is asked is whether the key fits the device.',
+          ]
+        : []),
       clockText(evidence),
     ],
     runnersUp: signature ? [wrongHub] : runnersUp,
