@@ -112,6 +112,8 @@ async function lookInto(disk: Disk, dir: string, { name, sealed, firstSeq }: Nam
   try {
     for await (const items of scanSegment(disk, join(dir, name), sealed)) {
       for (const item of items) {
+        // One that stands there twice does not make whole what is damaged before it.
+        if (item.kind === 'line' && badSinceSound > 0 && found.records > 0 && item.seq <= found.lastSeq) continue
         if (item.kind === 'line') {
           const gap = readGap(item.json)
           if (gap) gaps.push(gap)

@@ -184,8 +184,9 @@ class Walk {
         }
         if (item.kind !== 'line') continue
         if (!segment.sealed) this.#offset = item.end
-        this.#badLineEnds = 0
+        // One that stands there twice says nothing of what came after the first.
         if (item.seq < this.#expected) continue
+        this.#badLineEnds = 0
         if (item.seq > this.#expected) found.push(...(await this.#missing(item.seq, segment.name)))
         this.#expected = item.seq + 1
         if (item.seq >= this.#fromSeq) found.push({ kind: 'record', seq: item.seq, json: item.json.toString() })

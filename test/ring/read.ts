@@ -140,6 +140,28 @@ t.test('lines that stand there twice come once', async t => {
   t.equal(await briefOf(dir), '1 2 3 4')
 })
 
+t.test('a line that stands there twice, between damaged ones at the end, makes none of them whole', async t => {
+  const dir = t.testdir()
+  await ringOf(dir, 4)
+  edit(dir, segmentName(1), ([a, b, c, d]) => [a!, b!, spoilt(c!), a!, spoilt(d!)])
+  t.equal(await briefOf(dir), '1 2 (3-4)')
+  t.strictSame(
+    (await collect(verifyRing(dir))).map(({ lost }) => lost),
+    [2],
+  )
+  const ring = await open(dir)
+  await ring.append(recordJson(5), 'kernel')
+  await ring.close()
+  const { inferred, ids } = await contentOf(dir)
+  t.strictSame(inferred, [])
+  t.strictSame([...ids.values()], [2, 5])
+  const gaps = (await collect(readRing(dir))).flatMap(item => {
+    const { type, data } = item.kind === 'record' ? JSON.parse(item.json) : { type: item.kind, data: item }
+    return type === 'gap' ? [{ reason: data.reason, count: data.count, fromSeq: data.fromSeq, toSeq: data.toSeq }] : []
+  })
+  t.strictSame(gaps, [{ reason: 'damage', count: 2, fromSeq: 3, toSeq: 4 }])
+})
+
 t.test('segments that somebody took away are gaps', async t => {
   const dir = t.testdir()
   await threeSegments(dir)
