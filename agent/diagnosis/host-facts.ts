@@ -4,8 +4,10 @@ import type { HostChange, HostState, Surroundings } from '../evidence/surroundin
 import { lostForMs } from './wire-facts.js'
 import { duration, moment } from './words.js'
 
-/** A sample tells of what was up to an interval before it; one is taken when a session is lost. */
-const sampleMs = 30_000
+/** A sample tells of what was up to an interval before it, but not of what is long over; one is taken when a session is lost. */
+const sampleMs = { min: 30_000, max: 10 * 60_000 } as const
+const intervalMs = ({ state }: Surroundings): number =>
+  Math.min(sampleMs.max, Math.max(sampleMs.min, state?.everyMs ?? 0))
 
 /** One is taken when a session is lost, a second after the one before at the soonest: what it does not show came later. */
 const sampleTakesMs = 4_000
@@ -16,10 +18,13 @@ const toldMax = 6
 type Change<What extends HostChange['what']> = Extract<HostChange, { what: What }>
 
 /** From when to when something on this host can have to do with how the session ended; `null` where it did not end in a session. */
-export function aroundTheLoss({ ending }: Pick<Evidence, 'ending'>): Readonly<{ fromMs: number; toMs: number }> | null {
+export function aroundTheLoss({
+  ending,
+  host,
+}: Pick<Evidence, 'ending' | 'host'>): Readonly<{ fromMs: number; toMs: number }> | null {
   if (ending.kind !== 'closed') return null
   const { endedMs, event } = ending
-  return { fromMs: endedMs - lostForMs(event) - sampleMs, toMs: endedMs + sampleTakesMs }
+  return { fromMs: endedMs - lostForMs(event) - intervalMs(host), toMs: endedMs + sampleTakesMs }
 }
 
 export const changesBetween = ({ changes }: Surroundings, fromMs: number, toMs: number): readonly HostChange[] =>
@@ -54,8 +59,9 @@ const interfaceOf = (route: string): string => route.split(' ')[0] ?? route
  * Why nothing could leave this host at a moment: its default route had gone away. `null` where there was one, where nobody looked,
  * and where there never was one, because a host may reach its hub without.
  */
-export function withoutWayOut({ changes, state, lastGood }: Surroundings, atMs: number): string | null {
-  if (state === null || state.defaultRoutes === null || state.seenMs < atMs - sampleMs) return null
+export function withoutWayOut(host: Surroundings, atMs: number): string | null {
+  const { changes, state, lastGood } = host
+  if (state === null || state.defaultRoutes === null || state.seenMs < atMs - intervalMs(host)) return null
   const routes = changes.filter((change): change is Change<'routeChanged'> => change.what === 'routeChanged')
   const last = routes.findLast(({ seenMs }) => seenMs <= atMs)
   // What was then is what the next change began with.

@@ -10,11 +10,13 @@ import type { HostChange, HostState, Link } from './surroundings.js'
 export type HostWatch = Readonly<{
   changes: readonly HostChange[]
   state: HostState | null
+  /** Between the newest readings, the newest last. */
+  distancesMs: readonly number[]
   /** Of what was above its mark at the last reading, so that it is told when it begins. */
   above: ReadonlySet<string>
 }>
 
-export const nothingWatched: HostWatch = { changes: [], state: null, above: new Set() }
+export const nothingWatched: HostWatch = { changes: [], state: null, distancesMs: [], above: new Set() }
 
 const changesMax = 64
 const changesKeptMs = 3_600_000
@@ -87,10 +89,13 @@ export function watchSample(before: HostWatch, sample: unknown, seenMs: number):
   const read = v.safeParse(parts, { ...missing, ...given })
   if (!read.success || Object.values(read.output).every(part => part === null)) return before
   const found = read.output
-  const state = stateOf(found, before.state, seenMs)
+  const distancesMs = [...before.distancesMs, ...(before.state === null ? [] : [seenMs - before.state.seenMs])].slice(
+    -3,
+  )
+  const state = { ...stateOf(found, before.state, seenMs), everyMs: median(distancesMs) }
   const { marks, above } = marksOf(found, state, before.above, seenMs)
   const changes = before.state === null ? marks : [...changesBetween(before.state, state), ...marks]
-  return { changes: kept([...before.changes, ...changes], seenMs), state, above }
+  return { changes: kept([...before.changes, ...changes], seenMs), state, distancesMs, above }
 }
 
 /** @param change a `clock` record's data */
@@ -111,7 +116,7 @@ const kept = (changes: readonly HostChange[], nowMs: number): readonly HostChang
   changes.filter(({ seenMs }) => nowMs - seenMs <= changesKeptMs).slice(-changesMax)
 
 /** What this reading does not tell is as it was. */
-function stateOf(found: Parts, before: HostState | null, seenMs: number): HostState {
+function stateOf(found: Parts, before: HostState | null, seenMs: number): Omit<HostState, 'everyMs'> {
   const { interfaces, accessPoints, routes, resolvers, tcp } = found
   const links = Object.entries(interfaces?.byName ?? {})
     .filter(([name, { carrier }]) => carrier !== undefined && !isInternal(name))
@@ -134,6 +139,10 @@ function stateOf(found: Parts, before: HostState | null, seenMs: number): HostSt
     tcp: tcp ?? before?.tcp ?? null,
   }
 }
+
+/** One that was taken early, or a host that slept, is not what is usual. */
+const median = (values: readonly number[]): number | null =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? null
 
 const routeText = ({ interface: name, gateway }: v.InferOutput<typeof route>): string =>
   gateway === null ? name : `${name} via ${gateway}`

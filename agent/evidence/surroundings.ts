@@ -34,6 +34,8 @@ export type Link = Readonly<{
 /** The host by its newest reading. `null` where it does not say. */
 export type HostState = Seen &
   Readonly<{
+    /** How far readings lie apart by now: what a reading shows may be as old as that. `null` before the second. */
+    everyMs: number | null
     /** Without the loopback. */
     links: readonly Link[]
     /** Of either family, the preferred first: `interface`, or `interface via gateway`. `null`: not to be had. */

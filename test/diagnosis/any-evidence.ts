@@ -277,6 +277,7 @@ const surroundings: fc.Arbitrary<Surroundings> = fc.record({
   state: fc.option(
     fc.record({
       seenMs: number,
+      everyMs: fc.option(number),
       links: fc.array(
         fc.record({
           name: text,

@@ -12,6 +12,7 @@ const fin = { how: 'fin', by: 'hub' } as const
 
 const state: HostState = {
   seenMs: nowMs,
+  everyMs: 10_000,
   links: [{ name: 'eth0', carrier: true, addresses: ['192.0.2.7'], signalDbm: null, bssid: null }],
   defaultRoutes: ['eth0 via 192.0.2.1'],
   resolvers: ['192.0.2.1'],
@@ -90,6 +91,30 @@ t.test('a session that fell silent, and what the host lost at that time', async 
       story: 'a session that the hub ended by a FIN went over a network that was there',
       evidence: evidenceOf({ ending: lost(fin), host: host([lostCarrier('eth0', 1 * second)]) }),
       verdict: 'unknown-close unknown',
+    },
+  ])
+})
+
+t.test('what a reading shows may be as old as readings lie apart', async t => {
+  const seldom = { state: { ...state, everyMs: 120 * second } }
+  const long = { state: { ...state, everyMs: 86_400 * second } }
+  const before = [lostCarrier('eth0', 200 * second)]
+  const longBefore = [lostCarrier('eth0', 800 * second)]
+  compare(t, [
+    {
+      story: 'every ten seconds',
+      evidence: evidenceOf({ ending: lost(silence), host: host(before) }),
+      verdict: 'link-lost-keepalive certain',
+    },
+    {
+      story: 'every two minutes',
+      evidence: evidenceOf({ ending: lost(silence), host: host(before, seldom) }),
+      verdict: 'no-network certain',
+    },
+    {
+      story: 'once a day: what is long over is long over',
+      evidence: evidenceOf({ ending: lost(silence), host: host(longBefore, long) }),
+      verdict: 'link-lost-keepalive certain',
     },
   ])
 })

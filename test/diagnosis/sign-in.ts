@@ -1,5 +1,6 @@
 /** Credentials of each kind that are refused, or end, and the verdict that follows. */
 import t from 'tap'
+import { diagnose } from '../../agent/diagnosis/diagnose.js'
 import type { CredentialUsed, Ending, Evidence, FailedAttempt } from '../../agent/evidence/episode.js'
 import type { CredentialKind } from '../../transports/wire-event.js'
 import {
@@ -295,4 +296,11 @@ t.test('a certificate of the device that is refused', async t => {
       runnersUp: ['x509-rejected', 'tls-interception'],
     },
   ])
+})
+
+t.test('of a token that is made from a key it is said that it fits the key', async t => {
+  const told = (kind: CredentialKind): string =>
+    diagnose(attempt(refused(5, { credential: endless(kind) }))).verdict.evidence.join(' ')
+  t.match(told('key'), 'so it fits that key: what is asked is whether the key fits the device')
+  t.notMatch(told('x509'), 'fits that key')
 })

@@ -13,6 +13,7 @@ import type { WireEvent } from '../../transports/wire-event.js'
 
 const host: HostState = {
   seenMs: 1,
+  everyMs: 10_000,
   links: [{ name: 'eth0', carrier: true, addresses: ['192.168.1.20'], signalDbm: null, bssid: null }],
   defaultRoutes: ['eth0 via 192.168.1.1'],
   resolvers: ['192.168.1.1'],

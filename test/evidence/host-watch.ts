@@ -62,6 +62,17 @@ t.test(
   },
 )
 
+t.test('how far readings lie apart is what is usual, whatever a loss, a sleep or a set clock makes of one', async t => {
+  const apart = (...seconds: readonly number[]) =>
+    seconds.reduce<HostWatch>((before, at) => watchSample(before, sample(), startMs + at * 1e3), nothingWatched).state
+      ?.everyMs
+  t.equal(apart(0), null)
+  t.equal(apart(0, 60), 60_000)
+  t.equal(apart(0, 60, 120, 121, 180), 59_000)
+  t.equal(apart(0, 60, 120, 30_000, 30_060), 60_000)
+  t.equal(apart(0, 10, 20, 30, 330, 630), 300_000, 'the configuration has changed')
+})
+
 t.test('a pulled cable: the carrier is lost, and with it the address and the way', async t => {
   const down = sample({
     ...eth0({ operstate: 'down', carrier: 0, carrierChanges: 3, addresses: [] }),
