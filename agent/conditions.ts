@@ -4,14 +4,30 @@
  */
 import type { Clock } from '../transports/clock.js'
 
+/** Kebab-case, never renamed or used for something else: queries over twins rely on them. */
+export const conditionCodes = [
+  'clock-impossible',
+  'clock-unsynchronised',
+  'credential-doubtful',
+  'credential-expired',
+  'credential-expiring',
+  'credential-unavailable',
+  'ring-in-memory',
+  'ring-writes-grouped',
+  'sdk-outdated',
+  'verbosity-raised',
+] as const
+
+export type ConditionCode = (typeof conditionCodes)[number]
+
 export type Condition = Readonly<{
-  code: string
+  code: ConditionCode
   /** Wall time, RFC 3339. */
   since: string
   severity: 'warning' | 'error'
   text: string
   /** Codes of conditions that this one may be the mere echo of: while one of them stands, this one is not shown. */
-  dependsOn: readonly string[]
+  dependsOn: readonly ConditionCode[]
 }>
 
 /** As it is found. `since`: where it is known to be older than its finding. */

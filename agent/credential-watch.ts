@@ -86,6 +86,6 @@ export function credentialConditions({ identity, since, unknown }: CredentialSta
   return found
 }
 
-const byTheClock = ['clock-impossible']
+const byTheClock = ['clock-impossible'] as const
 
 const isoTime = (ms: number): string => new Date(ms).toISOString()

@@ -14,7 +14,7 @@ import { trustOf } from '../transports/trust.js'
 import { assignmentStore } from './assignment-store.js'
 import { makeBundle } from './bundle/make.js'
 import { conditionsIn } from './condition-checks.js'
-import { createConditions } from './conditions.js'
+import { conditionCodes, createConditions } from './conditions.js'
 import type { Config } from './config/config.js'
 import { describeConfig } from './config/describe.js'
 import { type ControlSocket, claimControlSocket, lockState } from './control.js'
@@ -45,6 +45,7 @@ import { openRing } from './ring/open.js'
 import { type Part, runTogether } from './run-together.js'
 import { counter, samplerPart, secondsPart } from './sampling.js'
 import { type Device, deviceName, liveStatus, type StartData } from './status.js'
+import { createTwinReport } from './twin-report.js'
 import { openOutbox } from './upload/outbox.js'
 import { viewOf } from './upload/task.js'
 import { createUploader } from './upload/uploader.js'
@@ -245,8 +246,14 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     const facts = { ...software, nowMs, upMs: bootMs - startedBootMs, synchronised: host.synchronised }
     const lasting = { ring: ring.state, credential: credentialWatch.state(), verbosity: verbosity.raised() }
     conditions.look(conditionsIn({ ...facts, ...lasting }))
+    twinReport.look(conditions.shown())
   }
   const credentialWatch = watchCredential(clock, () => lookForConditions())
+  const twinReport = createTwinReport({
+    codes: conditionCodes,
+    nowMs: () => clock.now().bootMs,
+    warn: (message, err) => log.warn(message, { err }),
+  })
 
   const intake = createIntake({ records, clock, memory, note: (message, fields) => log.info(message, fields) })
   const ingest = await listenTo(config.ingestSocket, intake, log)
@@ -380,6 +387,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
             },
             onPacket: (header, incarnation) => verbose.note('wire', header, conn, incarnation),
             onMethod: methods,
+            ...(config.twin.report ? { onServed: twinReport.served } : {}),
           },
           signal,
         ),

@@ -1,7 +1,7 @@
 /** What lasts is told of once, with its beginning and its end; what passes, or follows from something else, is not. */
 import t from 'tap'
 import { conditionsIn } from '../agent/condition-checks.js'
-import { createConditions, type FoundCondition } from '../agent/conditions.js'
+import { type ConditionCode, createConditions, type FoundCondition } from '../agent/conditions.js'
 import type { RingState } from '../agent/ring/ring.js'
 import { latest } from '../agent/sdk-versions.js'
 
@@ -20,7 +20,7 @@ function scene() {
   return { lookAt, told, conditions }
 }
 
-const found = (code: string, more: Partial<FoundCondition> = {}): FoundCondition => ({
+const found = (code: ConditionCode, more: Partial<FoundCondition> = {}): FoundCondition => ({
   code,
   severity: 'warning',
   text: code,
@@ -30,22 +30,22 @@ const found = (code: string, more: Partial<FoundCondition> = {}): FoundCondition
 
 t.test('a condition is shown when it has lasted for ten seconds, since it was found', async t => {
   const { lookAt, told, conditions } = scene()
-  t.strictSame(lookAt(1_000, found('disk')), [])
-  t.strictSame(lookAt(10_999, found('disk')), [])
+  t.strictSame(lookAt(1_000, found('ring-in-memory')), [])
+  t.strictSame(lookAt(10_999, found('ring-in-memory')), [])
   t.strictSame(told, [])
-  t.strictSame(lookAt(11_000, found('disk', { text: 'still' })), ['disk'])
+  t.strictSame(lookAt(11_000, found('ring-in-memory', { text: 'still' })), ['ring-in-memory'])
   t.strictSame(conditions.shown(), [
-    { code: 'disk', since: '2026-11-26T00:00:01.000Z', severity: 'warning', text: 'still', dependsOn: [] },
+    { code: 'ring-in-memory', since: '2026-11-26T00:00:01.000Z', severity: 'warning', text: 'still', dependsOn: [] },
   ])
-  lookAt(12_000, found('disk'))
+  lookAt(12_000, found('ring-in-memory'))
   t.strictSame(lookAt(13_000), [])
-  t.strictSame(told, ['disk begun', 'disk over'])
-  t.strictSame(lookAt(14_000, found('disk')), [], 'another time is another beginning')
+  t.strictSame(told, ['ring-in-memory begun', 'ring-in-memory over'])
+  t.strictSame(lookAt(14_000, found('ring-in-memory')), [], 'another time is another beginning')
 })
 
 t.test('what passes sooner is never told of, not even its end', async t => {
   const { lookAt, told } = scene()
-  lookAt(0, found('disk'))
+  lookAt(0, found('ring-in-memory'))
   lookAt(9_000)
   t.strictSame(told, [])
 })
@@ -53,18 +53,18 @@ t.test('what passes sooner is never told of, not even its end', async t => {
 t.test('who finds it may know that it is older', async t => {
   const { lookAt, conditions } = scene()
   const since = '2026-11-01T00:00:00.000Z'
-  lookAt(0, found('certificate', { since }))
-  lookAt(20_000, found('certificate', { since }))
+  lookAt(0, found('credential-expired', { since }))
+  lookAt(20_000, found('credential-expired', { since }))
   t.match(conditions.shown(), [{ since }])
 })
 
 t.test('what follows from another condition is not shown beside it', async t => {
   const { lookAt, told } = scene()
-  const echo = found('certificate', { dependsOn: ['clock'] })
-  lookAt(0, echo, found('clock'))
-  t.strictSame(lookAt(20_000, echo, found('clock')), ['clock'])
-  t.strictSame(lookAt(30_000, echo), ['certificate'])
-  t.strictSame(told, ['clock begun', 'clock over', 'certificate begun'])
+  const echo = found('credential-expired', { dependsOn: ['clock-impossible'] })
+  lookAt(0, echo, found('clock-impossible'))
+  t.strictSame(lookAt(20_000, echo, found('clock-impossible')), ['clock-impossible'])
+  t.strictSame(lookAt(30_000, echo), ['credential-expired'])
+  t.strictSame(told, ['clock-impossible begun', 'clock-impossible over', 'credential-expired begun'])
 })
 
 const ring: RingState = {

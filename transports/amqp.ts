@@ -40,6 +40,8 @@ const methodsPath = '/methods/devicebound'
 /** What SUBACK says for a refused subscription, so that a reader needs to know one number only. */
 const notGranted = 0x80
 
+const lost = new Error('the connection is gone')
+
 type AuthenticationProvider = ConstructorParameters<typeof amqpDevice.Amqp>[0]
 
 /** One with a key renews its token on a timer of its own until it is told to stop, and says so when it cannot. */
@@ -52,6 +54,8 @@ export function tapAmqpOver(road: AmqpRoad, wiring: Wiring, listener: TapListene
   let instance: amqpDevice.Amqp | null = null
   let isX509 = false
   let stopTokens = (): void => undefined
+  /** Reports that the hub has not answered: where a link never comes, the SDK waits for ever. */
+  const reporting = new Set<(error: Error) => void>()
 
   const abandon = (why: OurReason): void => {
     reason = why
@@ -86,7 +90,11 @@ export function tapAmqpOver(road: AmqpRoad, wiring: Wiring, listener: TapListene
           if (reason === null || reason === 'methods') abandon('methods')
         },
         askForEcho: () => askForEcho(this),
-        gone: () => letGo(this, links),
+        gone: () => {
+          letGo(this, links)
+          for (const fail of reporting) fail(lost)
+          reporting.clear()
+        },
       })
       current = connection
       const policyOverride = {
@@ -162,8 +170,17 @@ export function tapAmqpOver(road: AmqpRoad, wiring: Wiring, listener: TapListene
     enableMethods: () => {
       if (!fused) instance?.enableMethods(() => undefined)
     },
-    answer: (requestId, answer) =>
-      current ? current.answer(requestId, answer) : Promise.reject(new Error('there is no connection')),
+    answer: (requestId, answer) => (current ? current.answer(requestId, answer) : Promise.reject(lost)),
+    report: patch =>
+      new Promise((resolve, reject) => {
+        if (fused || !instance) return reject(lost)
+        reporting.add(reject)
+        instance.updateTwinReportedProperties(patch, error => {
+          reporting.delete(reject)
+          if (error) reject(error)
+          else resolve()
+        })
+      }),
     leaving: why => {
       reason = why
     },
@@ -415,7 +432,6 @@ function connect(
     hand('data', bytes)
   })
   stream.once('close', () => {
-    const lost = new Error('the connection is gone')
     for (const fail of unanswered) fail(lost)
     unanswered.clear()
     correlations.clear()

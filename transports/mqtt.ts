@@ -46,6 +46,7 @@ export function tapMqttOver(road: MqttRoad, wiring: Wiring, listener: TapListene
   let current: Connection | null = null
   let instance: mqttDevice.Mqtt | null = null
   let stopTokens = (): void => undefined
+  let reports = 0
 
   const provider = {
     // Must never throw: the SDK's open() would then stay pending for ever.
@@ -79,6 +80,10 @@ export function tapMqttOver(road: MqttRoad, wiring: Wiring, listener: TapListene
     renewsItself: false,
     enableMethods: () => instance?.enableMethods(() => undefined),
     answer: (requestId, answer) => publishAnswer(base, requestId, answer),
+    report: patch => {
+      reports += 1
+      return publish(base, `$iothub/twin/PATCH/properties/reported/?$rid=report-${reports}`, JSON.stringify(patch))
+    },
     leaving: why => {
       reason = why
     },
@@ -248,9 +253,10 @@ function readMethod(topic: string, payload: Buffer): MethodRequest | null {
 
 function publishAnswer(base: mqttBase.MqttBase, requestId: string, { status, payload }: MethodAnswer): Promise<void> {
   const text = payload === undefined ? '' : JSON.stringify(payload)
-  return new Promise((resolve, reject) => {
-    base.publish(`$iothub/methods/res/${status}/?$rid=${requestId}`, text, { qos: 0, retain: false }, error =>
-      error ? reject(error) : resolve(),
-    )
-  })
+  return publish(base, `$iothub/methods/res/${status}/?$rid=${requestId}`, text)
 }
+
+const publish = (base: mqttBase.MqttBase, topic: string, text: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    base.publish(topic, text, { qos: 0, retain: false }, error => (error ? reject(error) : resolve()))
+  })

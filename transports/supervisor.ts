@@ -34,6 +34,11 @@ export type Supervision = Readonly<{
   onPacket?(header: PacketHeader, incarnation: number): void
   /** Answers a direct method. What it throws becomes a 500: every request gets an answer. */
   onMethod(request: MethodRequest): Promise<MethodAnswer>
+  /**
+   * Told when the hub has answered the subscription: `report` sets reported properties of the twin, until `ended` aborts. It must not
+   * throw.
+   */
+  onServed?(report: Tap['report'], ended: AbortSignal): void
   /** How long a subscription to methods may be missing or refused before the incarnation is thrown away. Default: 30 s. */
   methodsProofMs?: number
   /** How often a session looks for a newer token or certificate, where somebody else renews it. Default: 30 s. */
@@ -158,6 +163,7 @@ class Incarnation {
   /** What comes after the end is of an incarnation that nobody follows any more. */
   #over = false
   #subscribed = false
+  readonly #ended = new AbortController()
   /** The hub has said that another client has the identity. */
   #stolen = false
   #answering = 0
@@ -199,6 +205,7 @@ class Incarnation {
     const opened = this.#open()
     const end = await ended
     this.#end = null
+    this.#ended.abort()
     signal.removeEventListener('abort', stop)
     this.#stopListening()
     for (const timer of this.#timers) clearTimeout(timer)
@@ -244,7 +251,9 @@ class Incarnation {
         this.#planRenewal()
         return
       case 'subscribed':
-        if (event.ok) this.#subscribed = true
+        if (!event.ok || this.#subscribed) return
+        this.#subscribed = true
+        this.supervision.onServed?.(patch => this.#tap.report(patch), this.#ended.signal)
         return
       case 'detached':
         if (event.condition === linkStolen) this.#stolen = true

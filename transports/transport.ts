@@ -42,6 +42,11 @@ export interface Tap {
   enableMethods(): void
   /** Resolves once the answer was handed to the socket, rejects when there is none any more. */
   answer(requestId: string, answer: MethodAnswer): Promise<void>
+  /**
+   * Sets reported properties of the twin, by a merge patch. Over MQTT it resolves when the socket has it, over AMQP when the hub has;
+   * it rejects when there is no session, or none any more. Not to be asked for before the hub has answered the subscription.
+   */
+  report(patch: object): Promise<void>
   /** Why a goodbye that follows is said, so that `closed` can name it. */
   leaving(reason: OurReason): void
   /** Blows the fuse: the socket is destroyed, and this incarnation never opens another. */

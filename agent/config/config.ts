@@ -58,6 +58,8 @@ export type Config = Readonly<{
     /** `ADDRESS` or `ADDRESS:PORT`; `null`: those of the host. */
     resolvers: readonly string[] | null
   }>
+  /** Whether lasting conditions are reported in the device twin. */
+  twin: Readonly<{ report: boolean }>
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
   /** Hubs whose sockets of other applications are watched from outside. */
   watch: readonly string[]

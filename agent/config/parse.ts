@@ -227,6 +227,7 @@ const settings = object({
   ring: v.optional(object({ budgetBytes: whole(262_144, 2 ** 40, 16_777_216) }), {}),
   samples: v.optional(object({ intervalSeconds: whole(1, day, 10) }), {}),
   probes: v.optional(probes, {}),
+  twin: v.optional(object({ report: v.optional(v.boolean('expected true or false'), true) }), {}),
   logLevel: v.optional(v.picklist(logLevels, `expected one of ${logLevels.join(', ')}`), 'info'),
   watch: v.pipe(
     list(host),

@@ -38,6 +38,7 @@ const defaults: Config = {
     portalText: 'Microsoft Connect Test',
     resolvers: null,
   },
+  twin: { report: true },
   logLevel: 'info',
   watch: [],
   upload: { allowedContainers: [], privateHosts: [] },
@@ -273,7 +274,7 @@ t.test('all problems are said at once, each with its place', async t => {
     'HUBREC_LOG_LEVEL: found "verbose"; expected one of trace, debug, info, warn, error, fatal, silent',
     'upload.allowedContainers: found a string; expected an array',
     'upload.privateHosts[0]: found a string; expected a host name in lower case or an address, without scheme, port or wildcard',
-    'colour: unknown key, expected one of connection, stateDir, controlSocket, ingestSocket, ring, samples, probes, logLevel, watch, upload',
+    'colour: unknown key, expected one of connection, stateDir, controlSocket, ingestSocket, ring, samples, probes, twin, logLevel, watch, upload',
   ])
 })
 

@@ -490,6 +490,32 @@ t.test('a server that speaks something else breaks the protocol, and nothing of 
   t.strictSame(printed, [])
 })
 
+t.test('what is reported is in the twin, and whatever becomes of its links the session goes on', async t => {
+  const { deviceId, door } = await freshDevice()
+  const tapped = await openClient(deviceId)
+  tapped.tap.enableMethods()
+  await tapped.next('subscribed')
+  await tapped.tap.report({ hubrec: { conditions: { 'ring-in-memory': { text: 'the disk refuses' }, other: null } } })
+  t.match(hub.twin({ deviceId }).reported, {
+    hubrec: { conditions: { 'ring-in-memory': { text: 'the disk refuses' } } },
+  })
+  await door.set({ kind: 'amqpDetach', link: 'twin', condition: 'amqp:link:detach-forced', times: 1 })
+  await tapped.next('detached')
+  await door.set({ kind: 'noAttach', link: 'twin' })
+  const again = tapped.tap.report({ hubrec: null }).then(
+    () => 'reported',
+    () => 'failed',
+  )
+  void hub.invokeMethod({ deviceId }, { methodName: 'anything' }).catch(() => undefined)
+  await tapped.requested(1)
+  t.notOk(tapped.told.some(({ type }) => type === 'closed'))
+  door.cut('rst')
+  await tapped.next('closed')
+  tapped.tap.abandon('abandoned')
+  t.equal(await again, 'failed')
+  await t.rejects(tapped.tap.report({}))
+})
+
 t.test('a message that the hub does not take is told with its word', async t => {
   const { deviceId, door } = await freshDevice()
   const tapped = await openClient(deviceId)

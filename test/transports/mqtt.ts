@@ -177,6 +177,25 @@ for (const { stage, fault, told } of dials) {
   })
 }
 
+t.test('what is reported is in the twin, and the session goes on', async t => {
+  const { deviceId, door } = await freshDevice()
+  const tapped = await openClient(deviceId)
+  tapped.tap.enableMethods()
+  await tapped.next('subscribed')
+  await tapped.tap.report({ hubrec: { conditions: { 'ring-in-memory': { text: 'the disk refuses' }, other: null } } })
+  await hub.waitFor(
+    event => event.type === 'publish' && event.deviceId === deviceId && event.topic.includes('reported'),
+  )
+  t.match(hub.twin({ deviceId }).reported, {
+    hubrec: { conditions: { 'ring-in-memory': { text: 'the disk refuses' } } },
+  })
+  t.notOk(tapped.told.some(({ type }) => type === 'closed'))
+  door.cut('rst')
+  await tapped.next('closed')
+  tapped.tap.abandon('abandoned')
+  await t.rejects(tapped.tap.report({}))
+})
+
 t.test('publishes that are not acknowledged are counted when the session ends', async t => {
   const { deviceId, door } = await freshDevice()
   const tapped = await openClient(deviceId)
