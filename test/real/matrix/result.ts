@@ -15,6 +15,8 @@ export type Result = Readonly<{
   sdkSaid: readonly string[] | null
   /** From what was done until hubrec saw an end; for a first connection, and a process that died, there is none. */
   noticedMs: number | null
+  /** Nothing was on the wire that could have been seen at once: a timer or a packet of ours found the end. */
+  isHidden: boolean
   /** From that end until an open episode was written. */
   provisionalMs: number | null
   /** From the acceptance that ended the outage until the closed episode was written. */
@@ -39,6 +41,7 @@ export const emptyResult = (row: Row, problem: string): Result => ({
   evidence: '',
   sdkSaid: null,
   noticedMs: null,
+  isHidden: false,
   provisionalMs: null,
   writtenMs: null,
   problem: `${nameOf(row)}: ${problem}`,

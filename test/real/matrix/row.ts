@@ -19,6 +19,8 @@ export type Fault = Readonly<{
   truth: readonly string[]
   /** Of the device's configuration. */
   connection?: Readonly<Record<string, unknown>>
+  /** The wire shows nothing of it until the next packet goes out, at the latest a keepalive's. */
+  waitsForPacket?: true
   /** What the stock application cannot be put through: it has no such setting, or it is the daemon that it is about. */
   hubrecOnly?: true
   /** How many ends are waited for where nothing is asked around, because every attempt gets in. */

@@ -259,6 +259,7 @@ class RunningRow {
       evidence: verdict.evidence[0] ?? '',
       sdkSaid: other && wordsOf(this.#said.filter(({ monoMs }) => !isSession || monoMs >= this.#struckMs)),
       noticedMs: isSession && firstEnd ? Math.max(0, Math.round(firstEnd.monoMs - this.#doneMs)) : null,
+      isHidden: row.fault.waitsForPacket === true || firstEnd?.data.how === 'timeout',
       provisionalMs: firstEnd && first ? Math.round(first.record.monoMs - firstEnd.monoMs) : null,
       writtenMs: closed && accepted ? Math.round(closed.record.monoMs - accepted.monoMs) : null,
       problem: null,

@@ -64,10 +64,13 @@ const clone: Fault = (() => {
     ends: 4,
     truth: ['duplicate-device-id'],
     hubrecOnly: true,
-    begin: ({ hub, deviceId, door }) => {
+    begin: async ({ hub, deviceId, door }) => {
+      const from = hub.log.length
       const { hostName, caFile } = hub
       const token = () => hub.sasToken({ deviceId })
       rivals.set(deviceId, startRival({ port: door.port, caFile, hostName, deviceId, token }))
+      // It is a process of its own, and takes its time to start.
+      await hub.waitFor(event => event.type === 'connect' && event.deviceId === deviceId && event.code === 0, { from })
     },
     heal: async ({ deviceId }) => rivals.get(deviceId)?.(),
   }

@@ -19,12 +19,14 @@ const oneWay = filter('hub not heard any more', 'out', `${fromHub} drop`, ['hub-
 const blocked = (port: number): Fault =>
   filter(`port ${port} dropped`, 'in', `${toHub} tcp dport ${port} drop`, ['port-blocked'])
 /** A firewall that says no and a hub that says no look alike, but for the other ports. */
-const refused = (port: number): Fault =>
-  filter(`port ${port} refused by a firewall`, 'in', `${toHub} tcp dport ${port} reject with tcp reset`, [
+const refused = (port: number): Fault => ({
+  ...filter(`port ${port} refused by a firewall`, 'in', `${toHub} tcp dport ${port} reject with tcp reset`, [
     'port-blocked',
     'port-refused',
     'peer-reset',
-  ])
+  ]),
+  waitsForPacket: true,
+})
 const prohibited = filter('hub forbidden by a router', 'in', `${toHub} reject with icmp type admin-prohibited`, [
   'hub-unreachable',
   'no-network',
