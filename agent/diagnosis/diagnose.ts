@@ -1,7 +1,7 @@
 /** From the evidence of one episode to its one verdict. Pure: the same evidence gives the same verdict, for ever. */
-import { cloudOf } from '../../transports/clouds.js'
 import type { Protocol } from '../../transports/wire-event.js'
 import type { Confidence, Evidence, FailedAttempt, Verdict } from '../evidence/episode.js'
+import { addressed, dialledIn, withPortal } from './addressed.js'
 import { catalogue, findCause } from './catalogue.js'
 import { type Cause, ceilingFor, type Finding, type RunnerUp } from './cause.js'
 import { unknownClose } from './causes/unknown-close.js'
@@ -242,31 +242,31 @@ function carryOn(verdict: Verdict, evidence: Evidence, since: readonly string[])
 
 function conclude({ cause, finding, protocol }: Judgement, evidence: Evidence): Diagnosis {
   const { device, portal } = cause.nextSteps
+  const dialled = dialledIn(evidence)
+  const steps = [...new Set([...(finding.firstSteps ?? []), ...device, ...portal])]
   return {
     verdict: {
       cause: cause.id,
       confidence: finding.confidence,
       title: cause.title,
       hubCodes: cause.hubCodes,
-      evidence: finding.evidence,
-      nextSteps: [...new Set([...(finding.firstSteps ?? []), ...device, ...addressed(portal, evidence)])],
+      evidence: withoutRepeats(finding.evidence),
+      nextSteps: withPortal(steps, dialled).map(step => addressed(step, dialled)),
       docs: cause.docs.map(({ address }) => address),
       runnersUp: oneEach(finding.runnersUp.filter(runnerUp => runnerUp.cause !== cause.id)).map(runnerUp => ({
         ...runnerUp,
         confidence: atMostKnown(runnerUp, protocol),
+        toDecide: addressed(runnerUp.toDecide, dialled),
       })),
     },
     planned: cause.planned,
   }
 }
 
-/** Each cloud has a portal of its own, and says nothing of the devices of another. */
-function addressed(steps: readonly string[], { failed, cameBack }: Evidence): string[] {
-  const host = failed.at(-1)?.host ?? cameBack?.host
-  const cloud = host === undefined ? null : cloudOf(host)
-  return steps.map(step =>
-    cloud === null ? step : step.replace(/^In the portal\b/, `In the portal (${cloud.portal})`),
-  )
+/** The same change may be told by a rule and among all that befell the host: then its distance is from another moment. */
+function withoutRepeats(sentences: readonly string[]): string[] {
+  const essence = (sentence: string): string => sentence.replace(/ \(seen [^)]*\)/, '')
+  return sentences.filter((sentence, at) => sentences.findIndex(other => essence(other) === essence(sentence)) === at)
 }
 
 /** What was seen comes before what was only thought of, so the first mention of a cause is the better one. */

@@ -54,7 +54,7 @@ function dailyRun(history: readonly PastSession[]): readonly PastSession[] {
     const distanceMs = next === undefined ? dayMs : next.endedMs - session.endedMs
     // Between two of them there may be other losses.
     if (distanceMs < dayMs - closesWithinMs) continue
-    if (distanceMs > dayMs + closesWithinMs) break
+    if (!(distanceMs <= dayMs + closesWithinMs)) break
     daily.unshift(session)
   }
   return daily.length < runMin ? [] : daily
@@ -93,7 +93,7 @@ function tellTimeOfDay(history: readonly PastSession[]): string[] {
   const run = dailyRun(history)
   const last = run.at(-1)
   // A broken clock may read what no date can say.
-  if (last === undefined || Math.abs(last.endedMs) > 8.64e15) return []
+  if (last === undefined || !(Math.abs(last.endedMs) <= 8.64e15)) return []
   const at = new Date(last.endedMs).toISOString().slice(11, 16)
   const fromMidnightMs = Math.min(last.endedMs % dayMs, dayMs - (last.endedMs % dayMs))
   const meaning =

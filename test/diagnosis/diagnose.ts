@@ -998,9 +998,11 @@ function whole(
   found: Verdict,
 ): Verdict {
   const cause = findCause(id)
-  const dialled = failed.at(-1)?.host ?? cameBack?.host
-  const inThePortal = dialled === hub ? 'In the portal (portal.azure.com)' : 'In the portal'
   if (cause === undefined) throw new Error(`no cause ${id}`)
+  const { host, port } = failed.at(-1) ?? cameBack ?? { host: 'HUB', port: 8883 }
+  const named = (text: string): string => text.replaceAll('HUB:8883', `${host}:${port}`).replace(/\bHUB\b/g, host)
+  const portal = cause.nextSteps.portal.map(named)
+  const first = host === hub ? portal.findIndex(step => step.startsWith('In the portal')) : -1
   return {
     cause: id,
     confidence,
@@ -1009,8 +1011,10 @@ function whole(
     evidence: sees,
     nextSteps: [
       ...firstSteps,
-      ...cause.nextSteps.device,
-      ...cause.nextSteps.portal.map(step => step.replace(/^In the portal/, inThePortal)),
+      ...cause.nextSteps.device.map(named),
+      ...portal.map((step, at) =>
+        at === first ? step.replace('In the portal', 'In the portal (portal.azure.com)') : step,
+      ),
     ],
     docs: cause.docs.map(({ address }) => address),
     runnersUp: runnersUp.map((runnerUp, index) => {

@@ -48,7 +48,7 @@ export const deviceDisabled: Cause = {
     device: ['Leave the device as it is: it will come back by itself once the identity is enabled.'],
     portal: [
       'In the portal, open the device and enable it; the status reason may say who disabled it and why.',
-      'Or run `az iot hub device-identity show -n HUB -d DEVICE --query "[status,statusReason]"`.',
+      'Or run `az iot hub device-identity show -n HUBNAME -d DEVICE --query "[status,statusReason]"`.',
     ],
   },
   docs: [pages.identityRegistry, pages.errorCodes],

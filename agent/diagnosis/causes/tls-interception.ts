@@ -1,5 +1,4 @@
 /** Somebody else's certificate was shown in place of the hub's. */
-import { ofEachCloud } from '../../../transports/clouds.js'
 import type { FailedAttempt } from '../../evidence/episode.js'
 import { type Cause, knowable, maybe, type RunnerUp } from '../cause.js'
 import { failedChain, failedName } from '../chain.js'
@@ -49,7 +48,7 @@ export const tlsInterception: Cause = {
       'Do not switch the check off, and do not trust that root for the hub only to get through.',
     ],
     portal: [
-      `Ask the network owner to exempt the hub and the provisioning service from TLS inspection: ${ofEachCloud(({ hubSuffix, provisioningHost }) => `*.${hubSuffix} and ${provisioningHost}`)}.`,
+      'Ask the network owner to exempt HUB from TLS inspection, and the provisioning service where the device uses it.',
     ],
   },
   docs: [pages.tls, pages.roots],
