@@ -304,6 +304,8 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   /** A sample is wanted as soon as a session is lost: what the host was like ten seconds later explains less. */
   const moments = new EventEmitter()
   let hubAddress: string | null = null
+  /** Of the newest keepalive ping of this session. */
+  let roundTripMs: number | null = null
 
   const lastGood = await openLastGood(join(stateDir, 'addresses.json'), (message, err) => log.warn(message, { err }))
   const lookup = createSystemLookup()
@@ -371,8 +373,10 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
               records.wire(conn, event, incarnation)
               probing.heard(event)
               if (event.type === 'tcpConnected') hubAddress = event.address
+              if (event.type === 'pongReceived') roundTripMs = event.rttMs
               if (event.type === 'closed') {
                 hubAddress = null
+                roundTripMs = null
                 if (event.lastedMs !== null) moments.emit('lost')
               }
             },
@@ -396,6 +400,11 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   control?.answer({
     status,
     mark: said => writeMark({ records, clock, verbosity }, said),
+    method: async () => {
+      const beganMs = clock.now().monoMs
+      await methods({ name: 'ping', requestId: 'doctor', payload: Buffer.from('null') })
+      return { answerMs: Math.round((clock.now().monoMs - beganMs) * 1e3) / 1e3, roundTripMs }
+    },
     lower: async said => {
       await verbosity.lower(said.get('by') ?? '')
       return { raised: verbosity.raised() }

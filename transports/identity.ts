@@ -1,5 +1,6 @@
 /** Who we are to a hub, for one incarnation: what is known of it, and the SDK's clients made from it. */
-import { createHash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
+import sdkCommon from 'azure-iot-common'
 import device from 'azure-iot-device'
 import type { Address } from './connection-string.js'
 import type { CredentialKind, Failure, WireEvent } from './wire-event.js'
@@ -41,6 +42,8 @@ export interface Identity {
   readonly trustBundle: string | null
   /** What is doubtful though it may work: it has not begun, or it is an older one because the newest cannot be read. */
   readonly warnings: readonly string[]
+  /** Whether a token that is made from the key verifies with it, as the hub would; `null` where the key is not ours to use. */
+  readonly tokenHolds: (() => boolean) | null
   /** A fresh client over the given transport, for a device or a module. */
   client(Transport: SdkTransport): SdkClient
   /**
@@ -143,6 +146,7 @@ export function keyIdentity(name: Name, key: string): Identity {
   return {
     ...common(name),
     kind: 'key',
+    tokenHolds: () => tokenHolds(name, key),
     fingerprint: fingerprintOf(connectionString),
     renewal: 'ours',
     options: renewing,
@@ -153,6 +157,27 @@ export function keyIdentity(name: Name, key: string): Identity {
     deviceClient: Transport =>
       moduleId === null ? device.Client.fromConnectionString(connectionString, Transport) : null,
   }
+}
+
+const tokenLifeSeconds = 300
+
+/** The SDK makes it, and the sum is done again as the documentation of IoT Hub has it. */
+function tokenHolds({ hub, deviceId, moduleId }: Name, key: string): boolean {
+  const resource = `${hub.text}/devices/${deviceId}${moduleId === null ? '' : `/modules/${moduleId}`}`
+  const expirySeconds = Math.floor(Date.now() / 1e3) + tokenLifeSeconds
+  const made = sdkCommon.SharedAccessSignature.create(resource, '', key, expirySeconds).toString()
+  const {
+    sr = '',
+    sig = '',
+    se = '',
+  } = Object.fromEntries(
+    made
+      .replace(/^SharedAccessSignature /, '')
+      .split('&')
+      .map(field => [field.slice(0, field.indexOf('=')), field.slice(field.indexOf('=') + 1)]),
+  )
+  const expected = createHmac('sha256', Buffer.from(key, 'base64')).update(`${sr}\n${se}`).digest('base64')
+  return decodeURIComponent(sig) === expected
 }
 
 /** By a token that somebody else makes. */
@@ -232,6 +257,7 @@ export function common({ hub, gateway, deviceId, moduleId }: Name) {
     clientCertificate: null,
     trustBundle: null,
     warnings: [],
+    tokenHolds: null,
   }
 }
 

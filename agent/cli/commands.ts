@@ -7,6 +7,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   episodes: async () => (await import('./episodes.js')).episodes,
   logs: async () => (await import('./logs.js')).logs,
   explain: async () => (await import('./explain.js')).explain,
+  doctor: async () => (await import('./doctor.js')).doctor,
   mark: async () => (await import('./mark.js')).mark,
   bundle: async () => (await import('./bundle.js')).bundle,
   verify: async () => (await import('./verify.js')).verify,

@@ -1,0 +1,127 @@
+/** `hubrec doctor`: every question that decides whether this device can reach its hub. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Protocol } from '../../transports/wire-event.js'
+import { checks } from '../doctor/checks.js'
+import { createFacts } from '../doctor/facts.js'
+import { type Answered, runDoctor } from '../doctor/run.js'
+import { linesOf, reportOf, summaryOf } from '../doctor/tell.js'
+import { createRedactor } from '../redact.js'
+import { versions } from '../versions.js'
+import { type Command, type ExitCode, type Io, text, type Values } from './command.js'
+import { sourceOptions } from './options.js'
+
+const protocols: readonly Protocol[] = ['mqtt', 'mqtt-ws', 'amqp', 'amqp-ws']
+
+/** Between two looks. */
+const watchEveryMs = 5_000
+
+export const doctor: Command = {
+  name: 'doctor',
+  summary: 'every question that decides whether this device can reach its hub',
+  usage: '',
+  details:
+    'With no credential but the one that is configured, and with that only while no recorder runs. Exits 1 where a check has failed.\n' +
+    'With --watch it asks again and again, and prints what has changed.',
+  options: {
+    config: sourceOptions.config,
+    protocol: { type: 'string', value: 'P', help: `in place of the configured one: ${protocols.join(', ')}` },
+    watch: { type: 'boolean', help: 'ask again every 5 s, until Ctrl-C, and print only what changes' },
+    'may-disconnect': { type: 'boolean', help: 'sign in although another client of this host may be thrown out' },
+  },
+  positionalsMax: 0,
+  async run(values, _positionals, io) {
+    const wanted = text(values, 'protocol')
+    const protocol = protocols.find(each => each === wanted)
+    if (wanted !== undefined && protocol === undefined) {
+      io.complain(`hubrec doctor: --protocol: expected one of ${protocols.join(', ')}`)
+      return 2
+    }
+    return values.watch ? watch(values, protocol, io) : once(values, protocol, io)
+  },
+}
+
+async function look(
+  values: Values,
+  protocol: Protocol | undefined,
+  io: Io,
+  onAnswer: (answered: Answered) => void,
+  onAsking: (id: string) => void = () => undefined,
+): Promise<Readonly<{ all: readonly Answered[]; clean(line: string): string }>> {
+  const facts = createFacts({
+    configFile: text(values, 'config'),
+    env: io.env,
+    protocol,
+    mayDisconnect: values['may-disconnect'] === true,
+    signal: io.signal,
+  })
+  const redactor = createRedactor(facts.secrets)
+  const all = await runDoctor({ facts, checks, signal: io.signal, onAnswer, onAsking: ({ id }) => onAsking(id) })
+  return { all, clean: line => redactor.text(line) }
+}
+
+const exitOf = (all: readonly Answered[]): ExitCode => (all.some(({ answer }) => answer.result === 'failed') ? 1 : 0)
+
+async function once(values: Values, protocol: Protocol | undefined, io: Io): Promise<ExitCode> {
+  const progress = io.isTerminal && !values.json ? createProgress() : null
+  const { all, clean } = await look(
+    values,
+    protocol,
+    io,
+    ({ check }) => progress?.done(check.id),
+    id => progress?.asking(id),
+  )
+  progress?.end()
+  if (values.json) {
+    const { hubrec, node, os, sdk } = versions()
+    const about = { hubrec, node, os, sdk, at: new Date().toISOString() }
+    io.print(clean(JSON.stringify(reportOf(all, about))))
+  } else {
+    for (const line of all.flatMap(linesOf)) io.print(clean(line))
+    io.print('')
+    io.print(summaryOf(all))
+  }
+  return exitOf(all)
+}
+
+async function watch(values: Values, protocol: Protocol | undefined, io: Io): Promise<ExitCode> {
+  let before = new Map<string, string>()
+  let all: readonly Answered[] = []
+  while (!io.signal.aborted) {
+    const looked = await look(values, protocol, io, () => undefined).catch(error => {
+      if (io.signal.aborted) return null
+      throw error
+    })
+    if (looked === null) break
+    all = looked.all
+    const now = new Map(all.map(answered => [answered.check.id, answered.answer.result] as const))
+    for (const answered of all) {
+      if (before.get(answered.check.id) === answered.answer.result) continue
+      for (const line of linesOf(answered))
+        io.print(values.json ? JSON.stringify({ at: new Date().toISOString(), line }) : looked.clean(line))
+    }
+    before = now
+    await sleep(watchEveryMs, undefined, { signal: io.signal }).catch(() => undefined)
+  }
+  return exitOf(all)
+}
+
+/** One line on the terminal that says what is being waited for, and goes away. */
+function createProgress() {
+  const open = new Set<string>()
+  const show = (): void => {
+    const waiting = [...open]
+    const said = waiting.length === 0 ? '' : `asking: ${waiting.join(', ')}`
+    process.stderr.write(`\r\x1b[K${said.slice(0, (process.stderr.columns ?? 80) - 1)}`)
+  }
+  return {
+    asking(id: string) {
+      open.add(id)
+      show()
+    },
+    done(id: string) {
+      open.delete(id)
+      show()
+    },
+    end: () => void process.stderr.write('\r\x1b[K'),
+  }
+}

@@ -1,0 +1,45 @@
+/** Whether the configuration can be read, and nobody but its owner can read what is secret. */
+import { stat } from 'node:fs/promises'
+import type { Config } from '../../config/config.js'
+import { type Check, ok, warning } from '../check.js'
+
+export const configuration: Check = {
+  id: 'configuration',
+  family: 'configuration',
+  question: 'Can the configuration be read, and its secrets only by whom they are for?',
+  why: 'Without a configuration hubrec does not start; with secrets that everybody can read, anybody can be this device.',
+  remedies: ['Mend what is named; `hubrec doctor` says all that is wrong at once.'],
+  needs: [],
+  async ask({ config }) {
+    const { config: found, file } = await config()
+    const open = (await Promise.all(secretFiles(found).map(isOpen))).flatMap(each => each ?? [])
+    const where = file === null ? 'no file, so defaults and the environment' : file
+    if (open.length === 0) return ok(where, { file })
+    return warning(`${where}; everybody on this host can read ${open.join(', ')}`, { file, open }, [
+      `Run \`chmod o-rwx ${open.join(' ')}\`.`,
+    ])
+  },
+}
+
+function secretFiles({ connection }: Config): string[] {
+  const { connectionStringFile, x509, sasTokenFile, dps, proxyCredentialsFile } = connection
+  const files = [
+    connectionStringFile,
+    x509?.keyFile,
+    x509?.passphraseFile,
+    sasTokenFile,
+    dps?.symmetricKeyFile,
+    dps?.x509?.keyFile,
+    dps?.x509?.passphraseFile,
+    proxyCredentialsFile,
+  ]
+  return files.filter(file => typeof file === 'string')
+}
+
+const othersRead = 0o004
+
+/** What is not there is another check's affair. */
+async function isOpen(file: string): Promise<string | null> {
+  const found = await stat(file).catch(() => null)
+  return found?.isFile() && (found.mode & othersRead) !== 0 ? file : null
+}

@@ -1,0 +1,95 @@
+/** Whether the hub lets this device in, and its methods: with its own credential, and only where nobody is thrown out by it. */
+
+import { supervise } from '../../../transports/supervisor.js'
+import { trustOf } from '../../../transports/trust.js'
+import type { WireEvent } from '../../../transports/wire-event.js'
+import { errorText } from '../../diagnosis/words.js'
+import { firstChoice, loadTap } from '../../protocols.js'
+import { limitsOf, wiringOf } from '../../wiring.js'
+import { type Answer, type Check, failed, ok, skipped } from '../check.js'
+import type { Facts } from '../facts.js'
+
+export const signIn: Check = {
+  id: 'sign-in',
+  family: 'hub',
+  question: 'Does the hub let this device in, and take its subscription to methods?',
+  why: "All the rest may be well, and the key not the device's any more, or the device disabled.",
+  remedies: [
+    'In the portal, open the device: it must exist and be enabled; compare its keys.',
+    'Run `hubrec explain 401003` for what each refusal means.',
+  ],
+  needs: ['identity', 'other-clients'],
+  async ask(facts, signal) {
+    const status = await facts.daemon()
+    if (status?.connection.state === 'online') return ok(`the recorder is signed in over ${status.connection.protocol}`)
+    // It tries by itself, and what it meets is in the answer about the daemon.
+    if (status !== null) return skipped('the recorder is trying by itself, and a second client would disturb it')
+    return tryOnce(facts, signal)
+  },
+}
+
+async function tryOnce(facts: Facts, signal: AbortSignal): Promise<Answer> {
+  const { clock, secrets } = facts
+  const [{ config }, { credential, trust, findProxy }, [wanted]] = await Promise.all([
+    facts.config(),
+    facts.secret(),
+    facts.protocols(),
+  ])
+  const protocol = wanted ?? firstChoice(config.connection.protocol)
+  const enough = new AbortController()
+  const stop = AbortSignal.any([signal, enough.signal])
+  let answer: Answer | null = null
+  const know = (found: Answer): void => {
+    answer ??= found
+    enough.abort()
+  }
+  const beganMs = clock.now().monoMs
+  await supervise(
+    {
+      // Whoever looks learns nothing for whoever runs.
+      credential: { ...credential, met: () => undefined },
+      protocol,
+      tap: await loadTap[protocol](),
+      clock,
+      wiring: (identity, spoken) =>
+        wiringOf(config, identity, spoken, { trust: trustOf(trust, identity), clock, secrets, findProxy }),
+      limits: limitsOf(config),
+      sasLifetimeSeconds: config.connection.sasLifetimeSeconds,
+      lastIncarnation: 0,
+      onMethod: async () => ({ status: 404, payload: { message: 'hubrec doctor answers no methods' } }),
+      onEvent: event => {
+        const found = answerIn(event, Math.round(clock.now().monoMs - beganMs))
+        if (found !== null) know(found)
+      },
+    },
+    stop,
+  )
+  return answer ?? failed(`nothing came of it in time, over ${protocol}`)
+}
+
+function answerIn(event: WireEvent, tookMs: number): Answer | null {
+  const { protocol } = event
+  switch (event.type) {
+    case 'subscribed':
+      return event.ok
+        ? ok(`over ${protocol}, and methods are subscribed, after ${tookMs} ms`, { protocol, tookMs })
+        : failed(`the hub let us in over ${protocol} and refused the subscription to methods`, { protocol }, [
+            'Look at the tier of the hub: methods need Standard.',
+          ])
+    case 'refused':
+      return failed(`${event.step} refused over ${protocol} with ${event.code}: ${event.reason}`, {
+        protocol,
+        code: event.code,
+      })
+    case 'closed':
+      return failed(
+        `over ${protocol}, it ended at stage ${event.stage} (${event.how} by ${event.by}): ${errorText(event.error)}`,
+        {
+          protocol,
+          stage: event.stage,
+        },
+      )
+    default:
+      return null
+  }
+}

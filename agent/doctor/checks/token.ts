@@ -1,0 +1,17 @@
+/** Whether a token that is made from the key would hold: the hub's own sum, done here. */
+import { type Check, failed, ok, skipped } from '../check.js'
+
+export const token: Check = {
+  id: 'token',
+  family: 'configuration',
+  question: 'Does a token that is made from the key verify with it?',
+  why: 'What is signed with a key that lost a character is refused, and the hub does not say why.',
+  remedies: ['Copy the key of the device again from the portal, whole, with the `=` at its end.'],
+  needs: ['identity'],
+  async ask({ identity }) {
+    const { kind, tokenHolds } = await identity()
+    if (tokenHolds !== null) return tokenHolds() ? ok('it does') : failed('it does not')
+    if (kind === 'x509') return skipped('there is none: the hub knows this device by its certificate')
+    return skipped(kind === 'edge' ? 'IoT Edge signs, and keeps the key' : 'somebody else makes it, and has the key')
+  },
+}

@@ -1,0 +1,139 @@
+/** What several checks look at: found out once, by whoever asks first. */
+import { join } from 'node:path'
+import { type Clock, systemClock } from '../../transports/clock.js'
+import type { Credential, Identity } from '../../transports/identity.js'
+import type { FindProxy } from '../../transports/proxy.js'
+import { createSecrets, type Secrets } from '../../transports/secrets.js'
+import type { Trust } from '../../transports/trust.js'
+import type { Protocol } from '../../transports/wire-event.js'
+import { assignmentStore } from '../assignment-store.js'
+import type { Config } from '../config/config.js'
+import { loadConfig } from '../config/load.js'
+import { askDaemon } from '../control.js'
+import { readSecrets } from '../credential-at-start.js'
+import type { ProbeAnswer } from '../evidence/probe-answer.js'
+import { createSystemLookup, type SystemLookup } from '../probes/names.js'
+import type { Target } from '../probes/probe.js'
+import { runProbes } from '../probes/run.js'
+import { firstChoice } from '../protocols.js'
+import type { Status } from '../status.js'
+import { targetOf } from '../wiring.js'
+
+export type FactsOptions = Readonly<{
+  configFile: string | undefined
+  env: NodeJS.ProcessEnv
+  /** In place of the configured one. */
+  protocol: Protocol | undefined
+  /** Whether another client of the identity may be thrown out by a sign-in. */
+  mayDisconnect: boolean
+  signal: AbortSignal
+  /** In place of the real ones. */
+  clock?: Clock
+  lookup?: SystemLookup
+  procRoot?: string
+  sysRoot?: string
+  etcRoot?: string
+  runRoot?: string
+}>
+
+export type Secret = Readonly<{ credential: Credential; trust: Trust; findProxy: FindProxy }>
+
+export interface Facts {
+  readonly options: FactsOptions
+  readonly clock: Clock
+  readonly secrets: Secrets
+  readonly roots: Readonly<{ procRoot: string; sysRoot: string; etcRoot: string; runRoot: string }>
+  readonly lookup: SystemLookup
+  /** With the file that it came from; `null` where there is none. @throws AgentError */
+  config(): Promise<Readonly<{ config: Config; file: string | null }>>
+  /** @throws AgentError with all that is wrong */
+  secret(): Promise<Secret>
+  /** @throws IdentityError */
+  identity(): Promise<Identity>
+  /** The protocols that are to work, the first choice first. */
+  protocols(): Promise<readonly Protocol[]>
+  target(): Promise<Target>
+  /** What the probes of an outage find, all of them. */
+  probed(): Promise<readonly ProbeAnswer[]>
+  /** What a daemon of this configuration answers; `null` where none runs. */
+  ask(question: string): Promise<unknown>
+  /** `null` where no daemon of this configuration runs. */
+  daemon(): Promise<Status | null>
+}
+
+const every: readonly Protocol[] = ['mqtt', 'mqtt-ws', 'amqp', 'amqp-ws']
+
+export function createFacts(options: FactsOptions): Facts {
+  const { signal, clock = systemClock(), lookup = createSystemLookup() } = options
+  const { procRoot = '/proc', sysRoot = '/sys', etcRoot = '/etc', runRoot = '/run' } = options
+  const secrets = createSecrets()
+  const config = once(async () => {
+    const { config, file } = await loadConfig({ file: options.configFile, env: options.env })
+    return { config, file }
+  })
+  const secret = once(async () => {
+    const { config: found } = await config()
+    const kept = assignmentStore(join(found.stateDir, 'assignment.json'), () => undefined)
+    // Who looks changes nothing.
+    const store = { read: () => kept.read(), write: async () => undefined }
+    return readSecrets(found, options.env, { secrets, clock, store })
+  })
+  const identity = once(async () => (await secret()).credential.identify({ signal, tell: () => undefined }))
+  const protocols = once(async () => {
+    if (options.protocol !== undefined) return [options.protocol]
+    const { protocol } = (await config()).config.connection
+    return protocol === 'auto' ? every : [protocol]
+  })
+  const target = once(async () => {
+    const [{ config: found }, { trust, findProxy }, who, [spoken]] = await Promise.all([
+      config(),
+      secret(),
+      identity(),
+      protocols(),
+    ])
+    const proxy = findProxy(who.host, found.connection.ports.https)
+    return targetOf(found, who, spoken ?? firstChoice(found.connection.protocol), { trust, proxy })
+  })
+  const probed = once(async () => {
+    const [{ config: found }, where] = await Promise.all([config(), target()])
+    return runProbes({
+      target: where,
+      settings: found.probes,
+      signal,
+      lookup,
+      clock,
+      procRoot,
+      etcRoot,
+      runRoot,
+      onMistake: (_, error) => {
+        throw error
+      },
+    })
+  })
+  const ask = async (question: string): Promise<unknown> =>
+    askDaemon((await config()).config.controlSocket, question).catch(() => null)
+  const daemon = once(async () => (await ask('status')) as Status | null)
+  return {
+    options,
+    clock,
+    secrets,
+    roots: { procRoot, sysRoot, etcRoot, runRoot },
+    lookup,
+    config,
+    secret,
+    identity,
+    protocols,
+    target,
+    probed,
+    ask,
+    daemon,
+  }
+}
+
+function once<T>(find: () => Promise<T>): () => Promise<T> {
+  let found: Promise<T> | null = null
+  return () => {
+    found ??= find()
+    return found
+  }
+}

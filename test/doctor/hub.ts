@@ -1,0 +1,151 @@
+/** The hub itself: ports, certificates, WebSocket, sign-in. Each check once as it should be, and once as it should not. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import t from 'tap'
+import { checks } from '../../agent/doctor/checks.js'
+import { createTrust } from '../../transports/trust.js'
+import { startHub } from '../hub/hub.js'
+import { brief, examine, examineAll, nobodysHub, throughDoor } from '../support/examined.js'
+import { shutPort } from '../support/ports.js'
+
+const hub = await startHub()
+t.teardown(() => hub.close())
+const door = await hub.addDevice('pump')
+
+const reached = (connection: Readonly<Record<string, unknown>> = {}) => ({
+  connectionString: hub.connectionString('pump', undefined, { port: false }),
+  config: throughDoor(hub, door.port, connection),
+})
+
+const each = [
+  ['tcp-mqtt', 'mqtt', 'MQTT'],
+  ['tcp-amqp', 'amqp', 'AMQP'],
+  ['tcp-websocket', 'mqtt-ws', 'WebSocket'],
+] as const
+
+for (const [id, protocol, title] of each) {
+  t.test(`${id}: open, shut, and shut where it is not needed`, async t => {
+    t.match(brief(await examine(id, reached({ protocol }))), /^ok: 127\.0\.0\.1:\d+ takes connections, after N ms$/)
+    const shut = await shutPort()
+    const ports = { mqtt: shut, amqp: shut, https: shut }
+    t.match(
+      brief(await examine(id, reached({ protocol, ports }))),
+      /^failed: 127\.0\.0\.1:\d+ takes none: .*ECONNREFUSED/,
+    )
+    const other = protocol === 'mqtt' ? 'amqp' : 'mqtt'
+    t.match(
+      brief(await examine(id, reached({ protocol: other, ports }))),
+      new RegExp(`^ok: 127\\.0\\.0\\.1:\\d+ takes none: .*; ${title} is not what is configured here$`),
+    )
+  })
+
+  t.test(`${id.replace('tcp', 'tls')}: the hub’s certificate, and others`, async t => {
+    const ask = () => examine(id.replace('tcp', 'tls'), reached({ protocol }))
+    t.match(brief(await ask()), /^ok: TLSv1\.[23], certificate for CN=localhost, issued by CN=Local IoT Hub Root/)
+    await door.set({ kind: 'certificate', certificate: 'expired' })
+    t.match(brief(await ask()), /^failed: CERT_HAS_EXPIRED/)
+    await door.set({ kind: 'certificate', certificate: 'unknownCa' })
+    t.match(brief(await ask()), /^failed: .*The chain leads to no root of IoT Hub: somebody else answers\.$/)
+    door.heal()
+  })
+}
+
+t.test('websocket: let through, and taken apart', async t => {
+  const ask = () => examine('websocket', reached({ protocol: 'mqtt-ws' }))
+  t.match(brief(await ask()), /^ok: localhost:\d+ answers the upgrade with 101$/)
+  await door.set({ kind: 'upgrade', status: 403 })
+  t.match(brief(await ask()), /^failed: localhost:\d+ answers the upgrade with 403$/)
+  door.heal()
+  t.equal(brief(await examine('websocket', reached())), 'skipped: it is not configured here')
+})
+
+t.test('roots: those of the cloud are trusted, or one is not', async t => {
+  t.equal(
+    brief(await examine('roots')),
+    'ok: DigiCert Global Root G2, Microsoft RSA Root Certificate Authority 2017 (public cloud)',
+  )
+  t.equal(
+    brief(await examine('roots', { connectionString: nobodysHub.replace('hub.example', 'h.azure-devices.cn') })),
+    'ok: DigiCert Global Root CA (China cloud)',
+  )
+  const own = { ...createTrust(hub.ca, null), ca: [hub.ca] }
+  const lacking = await examine('roots', {
+    instead: facts => ({ secret: async () => ({ ...(await facts.secret()), trust: own }) }),
+  })
+  t.equal(
+    brief(lacking),
+    'warning: DigiCert Global Root G2, Microsoft RSA Root Certificate Authority 2017 are not trusted here',
+  )
+})
+
+t.test('storage: it answers, or does not', async t => {
+  const by = (port: number) => ({
+    ...reached(),
+    config: {
+      ...throughDoor(hub, door.port),
+      upload: { allowedContainers: [`https://localhost:${port}/account/container`] },
+    },
+  })
+  t.match(
+    brief(await examine('storage', by(hub.ports.https))),
+    /^ok: localhost:\d+ at .* shows a certificate that is trusted$/,
+  )
+  t.match(brief(await examine('storage', by(await shutPort()))), /^failed: .*ECONNREFUSED/)
+  t.match(brief(await examine('storage')), /^skipped: the hub names it/)
+})
+
+for (const protocol of ['mqtt', 'mqtt-ws', 'amqp', 'amqp-ws'] as const) {
+  t.test(`sign-in: the hub lets us in over ${protocol}, and then it does not`, async t => {
+    const ask = () => examine('sign-in', reached({ protocol }))
+    t.equal(brief(await ask()), `ok: over ${protocol}, and methods are subscribed, after N ms`)
+    await hub.disableDevice('pump')
+    const refused = await ask()
+    t.match(brief(refused), /^failed: (connack|cbs) refused over .* with (5|401): /)
+    await hub.enableDevice('pump')
+  })
+}
+
+t.test(
+  'other-clients: nothing else, and a process that has a connection: then nobody signs in unless told to',
+  async t => {
+    t.equal(brief(await examine('other-clients', reached())), 'ok: by nothing')
+    const script = `require('net').connect(${door.port}, '127.0.0.1', () => console.log('connected')).on('error', () => {})`
+    const other = spawn(process.execPath, ['-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { PATH: process.env.PATH },
+    })
+    t.teardown(() => other.kill('SIGKILL'))
+    await once(other.stdout, 'data')
+    const found = await examineAll(
+      checks.filter(({ id }) => ['configuration', 'credential', 'identity', 'other-clients', 'sign-in'].includes(id)),
+      reached(),
+    )
+    t.match(
+      brief(found.get('other-clients')!),
+      /^skipped: 1 more socket leads to localhost: .*; a sign-in might throw it out/,
+    )
+    t.equal(brief(found.get('sign-in')!), 'skipped: waits for other-clients')
+    const told = await examineAll(
+      checks.filter(({ id }) => ['configuration', 'credential', 'identity', 'other-clients', 'sign-in'].includes(id)),
+      { ...reached(), mayDisconnect: true },
+    )
+    t.match(brief(told.get('other-clients')!), /^warning: 1 more socket leads to localhost/)
+    t.match(brief(told.get('sign-in')!), /^ok: over mqtt/)
+  },
+)
+
+t.test('a healthy hub has no warning that is not true, and the network part is quick', async t => {
+  const beganMs = performance.now()
+  const found = await examineAll(checks, {
+    ...reached(),
+    runRoot: join(t.testdir({ systemd: { timesync: { synchronized: '' } } })),
+  })
+  t.ok(performance.now() - beganMs < 30_000)
+  t.strictSame(
+    [...found]
+      .filter(([, { result }]) => result === 'failed' || result === 'warning')
+      .map(([id, { found: said }]) => `${id}: ${said.split(' ')[0]}`),
+    ['daemon: nobody'],
+  )
+})

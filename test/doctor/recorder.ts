@@ -1,0 +1,126 @@
+/** The host and the recorder on it. Each check once as it should be, and once as it should not. */
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { openRing } from '../../agent/ring/open.js'
+import { startHub } from '../hub/hub.js'
+import { brief, examine } from '../support/examined.js'
+import { Gateway } from '../support/hubrec.js'
+import { recordJson, stamp } from '../support/ring-records.js'
+
+const hub = await startHub()
+t.teardown(() => hub.close())
+
+t.test('disk: room enough, less than the ring may take, and a file system that is read-only', async t => {
+  t.match(brief(await examine('disk')), /^ok: \d+ MiB are free at /)
+  t.match(
+    brief(await examine('disk', { config: { ring: { budgetBytes: 2 ** 40 } } })),
+    /^warning: \d+ MiB are free at .*, less than the ring may take$/,
+  )
+  // Not in a directory of the runner's, which could not take it away while it is mounted.
+  const dir = mkdtempSync(join(tmpdir(), 'read-only-'))
+  try {
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'none', dir]).status !== 0) {
+      t.comment('SKIPPED: a file system that is read-only needs the privilege to mount one')
+      return
+    }
+    const found = await examine('disk', { config: { stateDir: dir } })
+    spawnSync('umount', [dir])
+    t.equal(brief(found), `failed: the file system of ${dir} is read-only`)
+  } finally {
+    rmdirSync(dir)
+  }
+})
+
+t.test('power: a Pi that has enough, one that had not, one that has not, and what is no Pi', async t => {
+  const by = (bits: string) =>
+    examine('power', { files: { 'sys/devices/platform/soc/soc:firmware/get_throttled': bits } })
+  t.equal(brief(await by('0x0')), 'ok: it is')
+  t.equal(brief(await by('0x10000')), 'warning: the voltage has been too low since this host booted')
+  t.equal(brief(await by('0x10001')), 'failed: the voltage is too low now')
+  t.equal(brief(await examine('power', { files: { 'sys/x': '' } })), 'skipped: this host does not measure it')
+})
+
+t.test('sdk-versions', async t => {
+  t.match(brief(await examine('sdk-versions')), /^ok: azure-iot-device 1\.\d+\.\d+, as new as of /)
+})
+
+t.test('ring: whole, damaged, and not there yet', async t => {
+  const stateDir = t.testdir({})
+  const dir = join(stateDir, 'ring')
+  mkdirSync(dir)
+  const { ring } = await openRing({ dir, budgetBytes: 1 << 20, stamp })
+  for (let id = 1; id <= 20; id++) await ring.append(recordJson(id), 'kernel')
+  await ring.close()
+  t.match(brief(await examine('ring', { config: { stateDir } })), /^ok: 2\d records in 1 segments$/)
+  const [name = ''] = readdirSync(dir).filter(each => each.endsWith('.log'))
+  const lines = readFileSync(join(dir, name), 'utf8').split('\n')
+  lines[5] = 'x'.repeat(lines[5]?.length ?? 0)
+  writeFileSync(join(dir, name), lines.join('\n'))
+  t.match(brief(await examine('ring', { config: { stateDir } })), /^failed: 1 of 1 segments are damaged: .*missing: /)
+  t.match(brief(await examine('ring')), /^skipped: there is none yet at /)
+})
+
+t.test('unit: active and watched, flaky, failed, and no systemd', async t => {
+  const bin = t.testdir({})
+  const by = async (shown: string) => {
+    writeFileSync(join(bin, 'systemctl'), `#!/bin/sh\ncat <<'END'\n${shown}\nEND\n`)
+    chmodSync(join(bin, 'systemctl'), 0o755)
+    const { PATH } = process.env
+    process.env.PATH = `${bin}:${PATH}`
+    try {
+      return brief(await examine('unit', { files: { 'run/systemd/system/x': '' } }))
+    } finally {
+      process.env.PATH = PATH
+    }
+  }
+  const shown = (active: string, watchdog = '1min', restarts = '0', enabled = 'enabled') =>
+    `LoadState=loaded\nActiveState=${active}\nUnitFileState=${enabled}\nWatchdogUSec=${watchdog}\nNRestarts=${restarts}`
+  t.equal(await by(shown('active')), 'ok: hubrec.service is active, and watched')
+  t.equal(
+    await by(shown('active', '0', '3', 'disabled')),
+    'warning: it does not start at boot; nobody watches over it; it was restarted 3 times',
+  )
+  t.equal(await by(shown('failed')), 'failed: hubrec.service is failed')
+  t.equal(await by('LoadState=not-found\nActiveState=inactive'), 'warning: there is no hubrec.service')
+  t.equal(brief(await examine('unit', { files: { 'run/x': '' } })), 'skipped: systemd does not run here')
+})
+
+t.test('daemon and methods: a recorder that is connected, one that is not, and none', async t => {
+  t.match(brief(await examine('daemon')), /^warning: nobody answers at control\.sock/)
+  t.equal(brief(await examine('methods')), 'skipped: nobody is there to answer them')
+
+  const door = await hub.addDevice('gateway')
+  const gateway = await Gateway.make(hub, hub.connectionString('gateway'))
+  t.teardown(() => gateway[Symbol.asyncDispose]())
+  const daemon = gateway.start()
+  await hub.waitFor(event => event.type === 'subscribe' && event.deviceId === 'gateway', { from: 0 })
+  const config = JSON.parse(readFileSync(gateway.configFile, 'utf8')) as Record<string, unknown>
+  const story = {
+    connectionString: hub.connectionString('gateway'),
+    config: { ...config, stateDir: gateway.stateDir, controlSocket: join(gateway.stateDir, 'control.sock') },
+  }
+  const socket = JSON.parse((await gateway.run('status', '--json', '--config', gateway.configFile)).out) as object
+  t.ok(socket)
+  t.equal(brief(await examine('daemon', story)), 'ok: connected over mqtt')
+  t.match(
+    brief(await examine('methods', story)),
+    /^ok: answered in N ms here, and (N ms on the road|the road is not measured yet)$/,
+  )
+  t.equal(brief(await examine('sign-in', story)), 'ok: the recorder is signed in over mqtt')
+
+  const from = hub.log.length
+  await door.set({ kind: 'refuse' })
+  door.cut('rst')
+  await hub.waitFor(event => event.type === 'sessionEnded' && event.deviceId === 'gateway', { from })
+  const away = async () => brief(await examine('daemon', story))
+  let told = await away()
+  while (!told.startsWith('failed')) told = await away()
+  t.match(told, /^failed: it runs and is not connected: /)
+  t.match(brief(await examine('sign-in', story)), /^skipped: /)
+  daemon.kill('SIGTERM')
+  await once(daemon, 'exit')
+})
