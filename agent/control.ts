@@ -86,11 +86,12 @@ export function askDaemon(
   path: string,
   question: string,
   said: Readonly<Record<string, string>> = {},
+  limitMs = answerMs,
 ): Promise<unknown> {
   const query = new URLSearchParams(said).toString()
   return new Promise((resolve, reject) => {
     const asked = request(
-      { socketPath: path, path: `/${question}${query && '?'}${query}`, timeout: answerMs, agent: false },
+      { socketPath: path, path: `/${question}${query && '?'}${query}`, timeout: limitMs, agent: false },
       response => {
         let text = ''
         response.setEncoding('utf8')
@@ -105,7 +106,7 @@ export function askDaemon(
         })
       },
     )
-    asked.on('timeout', () => asked.destroy(new Error('the daemon did not answer within 5 s')))
+    asked.on('timeout', () => asked.destroy(new Error(`the daemon did not answer within ${limitMs / 1e3} s`)))
     asked.on('error', (error: NodeJS.ErrnoException) => {
       if (nobody.has(error.code ?? '')) resolve(null)
       else if (!forbidden.has(error.code ?? '')) reject(error)

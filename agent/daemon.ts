@@ -22,6 +22,7 @@ import { watchForCrash } from './crash-watch.js'
 import { readSecrets } from './credential-at-start.js'
 import { watchCredential } from './credential-watch.js'
 import { causeTitles } from './diagnosis/catalogue.js'
+import { createDoctorInside } from './doctor/inside.js'
 import { AgentError } from './errors.js'
 import { type Memory, noMemory, readMemory } from './evidence/read.js'
 import { levels, recordClasses } from './evidence/record.js'
@@ -222,6 +223,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
         ringDir,
         device: deviceName(device),
         config: settings,
+        doctor,
         versions: start.versions,
         causes: causeTitles,
         redactor: createRedactor(secrets),
@@ -285,7 +287,20 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
       versions: start.versions,
     })
   }
+  const answerTime = async () => {
+    const beganMs = clock.now().monoMs
+    await methods({ name: 'ping', requestId: 'doctor', payload: Buffer.from('null') })
+    return { answerMs: Math.round((clock.now().monoMs - beganMs) * 1e3) / 1e3, roundTripMs }
+  }
+  const doctor = createDoctorInside({
+    config,
+    env,
+    signal,
+    status,
+    ask: async question => (question === 'method' ? answerTime() : null),
+  })
   const methods = createMethods({
+    doctor,
     device,
     ringDir,
     redactor,
@@ -400,11 +415,8 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   control?.answer({
     status,
     mark: said => writeMark({ records, clock, verbosity }, said),
-    method: async () => {
-      const beganMs = clock.now().monoMs
-      await methods({ name: 'ping', requestId: 'doctor', payload: Buffer.from('null') })
-      return { answerMs: Math.round((clock.now().monoMs - beganMs) * 1e3) / 1e3, roundTripMs }
-    },
+    method: answerTime,
+    doctor,
     lower: async said => {
       await verbosity.lower(said.get('by') ?? '')
       return { raised: verbosity.raised() }

@@ -8,6 +8,7 @@ const entries = {
   'episodes.json': 'one array of outages, each with its verdict; a planned renewal is one too, marked `planned`',
   'records.ndjson': 'every record of the window, one JSON object on each line, oldest first',
   'samples.csv': 'one row for each periodic reading; an empty cell means that the host does not have it',
+  'doctor.json': 'what stood between this device and its hub when the bundle was made: each question with its answer',
   'system.json': 'what the host is; `missing` says why a part is not there',
   'config.json': 'the configuration; secrets lie elsewhere and are not in it',
 }

@@ -38,6 +38,8 @@ export type BundleOptions = Readonly<{
   /** Wall time. */
   nowMs: number
   parts?: readonly Part[]
+  /** What `hubrec doctor` finds; by default that nobody asked. */
+  doctor?: (signal: AbortSignal) => Promise<unknown>
   /** Default: the host's. */
   inventory?: (signal: AbortSignal) => Promise<unknown>
 }>
@@ -60,6 +62,7 @@ export async function makeBundle(options: BundleOptions): Promise<Made> {
     ringDir,
     window,
     config: options.config,
+    doctor: options.doctor ?? (async () => null),
     inventory: options.inventory ?? (signal => takeInventory({ signal })),
     json: value => redactor.json(value),
     text: text => redactor.text(text),

@@ -9,6 +9,8 @@ export type PartContext = Readonly<{
   /** Wall times in unix milliseconds. */
   window: Readonly<{ since: number; until: number }>
   config: unknown
+  /** What stands between this device and its hub. */
+  doctor(signal: AbortSignal): Promise<unknown>
   /** What the host is. */
   inventory(signal: AbortSignal): Promise<unknown>
   /** Plain data as JSON on one line, without secrets: whatever leaves this device goes through here. */

@@ -4,9 +4,16 @@ import { dirname, join, resolve } from 'node:path'
 import { CredentialError, type CredentialSettings, loadCredential } from '../../transports/credentials.js'
 import { createSecrets, type Secrets } from '../../transports/secrets.js'
 import { type Made, makeBundle } from '../bundle/make.js'
+import type { Config } from '../config/config.js'
 import { describeConfig } from '../config/describe.js'
 import { loadConfig } from '../config/load.js'
+import { askDaemon } from '../control.js'
 import { causeTitles } from '../diagnosis/catalogue.js'
+import { checks } from '../doctor/checks.js'
+import { createFacts } from '../doctor/facts.js'
+import { about } from '../doctor/inside.js'
+import { runDoctor } from '../doctor/run.js'
+import { reportOf } from '../doctor/tell.js'
 import { AgentError } from '../errors.js'
 import { readMemory, readRecords } from '../evidence/read.js'
 import { createRedactor } from '../redact.js'
@@ -52,6 +59,7 @@ export const bundle: Command = {
       ringDir,
       device: told?.device ? deviceName(told.device) : 'unknown',
       config: describeConfig(loaded.config).settings,
+      doctor: signal => examined(loaded.config, io, signal),
       versions: versions(),
       causes: causeTitles,
       redactor: createRedactor(secrets),
@@ -65,6 +73,17 @@ export const bundle: Command = {
     return 0
   },
 }
+
+/** Who runs knows more, and has the credential; else what can be found out without signing in. */
+async function examined(config: Config, { env }: Io, signal: AbortSignal): Promise<unknown> {
+  const told = await askDaemon(config.controlSocket, 'doctor', {}, doctorLimitMs).catch(() => null)
+  if (told !== null) return told
+  const facts = createFacts({ config, configFile: undefined, env, protocol: undefined, mayDisconnect: false, signal })
+  const all = await runDoctor({ facts, checks: checks.filter(({ id }) => id !== 'sign-in'), signal })
+  return reportOf(all, about())
+}
+
+const doctorLimitMs = 25_000
 
 /** The ring was redacted when it was written; what the bundle adds must not bring the secret back. */
 async function learnSecrets(settings: CredentialSettings, secrets: Secrets, { env, complain }: Io): Promise<void> {

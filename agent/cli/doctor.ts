@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Protocol } from '../../transports/wire-event.js'
 import { checks } from '../doctor/checks.js'
 import { createFacts } from '../doctor/facts.js'
+import { about } from '../doctor/inside.js'
 import { type Answered, runDoctor } from '../doctor/run.js'
 import { linesOf, reportOf, summaryOf } from '../doctor/tell.js'
 import { createRedactor } from '../redact.js'
-import { versions } from '../versions.js'
 import { type Command, type ExitCode, type Io, text, type Values } from './command.js'
 import { sourceOptions } from './options.js'
 
@@ -72,9 +72,7 @@ async function once(values: Values, protocol: Protocol | undefined, io: Io): Pro
   )
   progress?.end()
   if (values.json) {
-    const { hubrec, node, os, sdk } = versions()
-    const about = { hubrec, node, os, sdk, at: new Date().toISOString() }
-    io.print(clean(JSON.stringify(reportOf(all, about))))
+    io.print(clean(JSON.stringify(reportOf(all, about()))))
   } else {
     for (const line of all.flatMap(linesOf)) io.print(clean(line))
     io.print('')

@@ -20,6 +20,10 @@ import type { Status } from '../status.js'
 import { targetOf } from '../wiring.js'
 
 export type FactsOptions = Readonly<{
+  /** Where it is known already; `configFile` is then not read. */
+  config?: Config
+  /** Whether it is the recorder itself that asks. */
+  isDaemon?: boolean
   configFile: string | undefined
   env: NodeJS.ProcessEnv
   /** In place of the configured one. */
@@ -68,6 +72,7 @@ export function createFacts(options: FactsOptions): Facts {
   const { procRoot = '/proc', sysRoot = '/sys', etcRoot = '/etc', runRoot = '/run' } = options
   const secrets = createSecrets()
   const config = once(async () => {
+    if (options.config !== undefined) return { config: options.config, file: null }
     const { config, file } = await loadConfig({ file: options.configFile, env: options.env })
     return { config, file }
   })

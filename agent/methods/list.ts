@@ -5,6 +5,7 @@ import { getStatus } from './get-status.js'
 import { getTaskStatus } from './get-task-status.js'
 import type { Method } from './method.js'
 import { ping } from './ping.js'
+import { runDoctor } from './run-doctor.js'
 import { uploadSupportBundle } from './upload-support-bundle.js'
 
 export const methods: readonly Method[] = [
@@ -14,4 +15,5 @@ export const methods: readonly Method[] = [
   getTaskStatus,
   getStatus,
   getEpisodes,
+  runDoctor,
 ]

@@ -31,6 +31,8 @@ export type MethodDeps = Readonly<{
   allowed: Allowed
   /** What GetStatus answers. */
   status(): Promise<unknown>
+  /** What RunDoctor answers. */
+  doctor(): Promise<unknown>
   /** Told of a method that failed for a reason of our own. */
   onFailure(method: string, error: unknown): void
   /** Wall time. Default: the system's. */

@@ -40,6 +40,7 @@ const prepare = async (t: Test, lines: Iterable<Line> = story): Promise<BundleOp
     redactor: createRedactor(secrets),
     secrets,
     nowMs: atS(60),
+    doctor: async () => ({ checks: {} }),
     inventory: async () => ({ parts: { os: { hostname: 'gate' } }, missing: {} }),
   }
 }
@@ -63,7 +64,7 @@ t.test('a bundle holds the window, and says of itself what is in it', async t =>
   const entries = await entriesOf(options.file)
   t.strictSame(
     [...entries.keys()],
-    ['system.json', 'episodes.json', 'records.ndjson', 'samples.csv', 'config.json', 'manifest.json'],
+    ['doctor.json', 'system.json', 'episodes.json', 'records.ndjson', 'samples.csv', 'config.json', 'manifest.json'],
     'the manifest is the last',
   )
   t.strictSame(JSON.parse(String(entries.get('manifest.json'))), manifest)
@@ -95,6 +96,7 @@ t.test('a bundle holds the window, and says of itself what is in it', async t =>
     await collect(readRecords(options.ringDir)),
   )
   t.strictSame(JSON.parse(String(entries.get('config.json'))), options.config)
+  t.strictSame(JSON.parse(String(entries.get('doctor.json'))), { checks: {} })
   t.match(JSON.parse(String(entries.get('system.json'))), { inventory: { parts: { os: { hostname: 'gate' } } } })
   t.strictSame((await readdir(join(options.file, '..'))).sort(), ['bundle.zip', 'ring'], 'and leaves nothing else')
 })
@@ -162,16 +164,17 @@ t.test('an empty ring and a missing one give a bundle that says so', async t => 
   const redactor = createRedactor(options.secrets)
   const missing = await makeBundle({ ...options, redactor, ringDir: join(options.ringDir, 'nowhere') })
   t.strictSame(statusesOf(missing.manifest), {
+    'doctor.json': 'complete',
     'system.json': 'complete',
     'episodes.json': 'failed',
     'records.ndjson': 'failed',
     'samples.csv': 'failed',
     'config.json': 'complete',
   })
-  t.match(missing.manifest.entries[1], { bytes: 0, reason: /RING_UNREADABLE/ })
+  t.match(missing.manifest.entries[2], { bytes: 0, reason: /RING_UNREADABLE/ })
   t.strictSame(
     (await collect(verifyBundle(options.file))).map(({ status }) => status),
-    ['ok', 'ok', 'ok', 'ok', 'ok', 'ok'],
+    ['ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok'],
     'what it says it does not have is not missing',
   )
 })

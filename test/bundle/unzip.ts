@@ -72,7 +72,15 @@ t.test('records and episodes come back out of a bundle as they went in, narrowed
 t.test('a whole bundle is said to be whole, entry by entry', async t => {
   const { file } = await makeStory(t)
   t.strictSame(await collect(verifyBundle(file)), [
-    ...['system.json', 'episodes.json', 'records.ndjson', 'samples.csv', 'config.json', 'manifest.json'].map(name => ({
+    ...[
+      'doctor.json',
+      'system.json',
+      'episodes.json',
+      'records.ndjson',
+      'samples.csv',
+      'config.json',
+      'manifest.json',
+    ].map(name => ({
       path: join(file, name),
       status: 'ok',
       records: name === 'records.ndjson' ? 10 : 0,
@@ -97,6 +105,7 @@ t.test('each entry that is not what the manifest says is damaged, and says why',
   const otherLength = (name: string) =>
     `${name} damaged it has ${lengthOf(forged, name)} bytes, the manifest says ${lengthOf(entries, name)}`
   t.strictSame(await findings(file), [
+    'doctor.json ok',
     'system.json damaged it is missing',
     otherLength('episodes.json'),
     'records.ndjson ok',
@@ -164,7 +173,12 @@ t.test('a bomb is not unpacked', async t => {
     entries.map(([name, content]) => [name, name === 'records.ndjson' ? bomb : content]),
   )
   const beforeBytes = process.memoryUsage().rss
-  t.match(await findings(file), ['system.json ok', 'episodes.json ok', /^records.ndjson damaged it has 67108864 bytes/])
+  t.match(await findings(file), [
+    'doctor.json ok',
+    'system.json ok',
+    'episodes.json ok',
+    /^records.ndjson damaged it has 67108864 bytes/,
+  ])
   await t.rejects(collect((await openBundle(file)).records()), {
     code: 'BUNDLE_INVALID',
     message: /longer than any record/,

@@ -5,11 +5,13 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { checks } from '../../agent/doctor/checks.js'
 import { openRing } from '../../agent/ring/open.js'
 import { startHub } from '../hub/hub.js'
 import { brief, examine } from '../support/examined.js'
 import { Gateway } from '../support/hubrec.js'
 import { recordJson, stamp } from '../support/ring-records.js'
+import { entriesOf } from '../support/zip.js'
 
 const hub = await startHub()
 t.teardown(() => hub.close())
@@ -111,6 +113,20 @@ t.test('daemon and methods: a recorder that is connected, one that is not, and n
     /^ok: answered in N ms here, and (N ms on the road|the road is not measured yet)$/,
   )
   t.equal(brief(await examine('sign-in', story)), 'ok: the recorder is signed in over mqtt')
+
+  const { status: code, payload } = await hub.invokeMethod({ deviceId: 'gateway' }, { methodName: 'RunDoctor' })
+  t.equal(code, 200)
+  const { checks: asked } = payload as { checks: Record<string, { result: { result: string; details: string[] } }> }
+  t.strictSame(
+    Object.keys(asked),
+    checks.map(({ id }) => id),
+  )
+  t.strictSame(asked['sign-in']?.result, { result: 'ok', details: ['the recorder is signed in over mqtt'] })
+  t.strictSame(asked['other-clients']?.result, { result: 'ok', details: ['by nothing'] })
+  const file = join(gateway.dir, 'bundle.zip')
+  t.equal((await gateway.run('bundle', '-o', file, '--config', gateway.configFile)).code, 0)
+  const { checks: kept } = JSON.parse(String((await entriesOf(file)).get('doctor.json')))
+  t.equal(kept['sign-in'].result.result, 'ok')
 
   const from = hub.log.length
   await door.set({ kind: 'refuse' })

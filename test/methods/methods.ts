@@ -79,6 +79,7 @@ const device = async (
     outbox,
     allowed,
     status: async () => ({ daemon: 'running' }),
+    doctor: async () => ({ checks: { 'hub-name': { result: { result: 'ok' } } } }),
     onFailure: (method, error) => failures.push({ method, error }),
     nowMs: () => nowMs,
     lookup: (_host, callback) => callback(null, [{ address: '20.60.1.1', family: 4 }]),
@@ -120,6 +121,10 @@ t.test('ping answers, whatever it is told', async t => {
 
 t.test('a method is answered under both spellings, another one is not known', async t => {
   const { call } = await device(t)
+  t.strictSame(await call('RunDoctor'), {
+    status: 200,
+    payload: { checks: { 'hub-name': { result: { result: 'ok' } } } },
+  })
   t.strictSame(await call('GetStatus'), { status: 200, payload: { daemon: 'running' } })
   t.strictSame(await call('getStatus', { schemaVersion: '1.1' }), { status: 200, payload: { daemon: 'running' } })
   for (const name of ['GETSTATUS', 'get-status', 'CancelTask', '', '__proto__', 'constructor']) {
@@ -127,7 +132,7 @@ t.test('a method is answered under both spellings, another one is not known', as
       status: 400,
       payload: {
         message:
-          'unknown method; this device answers ping, GetModuleLogs, UploadSupportBundle, GetTaskStatus, GetStatus, GetEpisodes',
+          'unknown method; this device answers ping, GetModuleLogs, UploadSupportBundle, GetTaskStatus, GetStatus, GetEpisodes, RunDoctor',
       },
     })
   }

@@ -85,7 +85,7 @@ t.test('by the hub: the blob is whole, the hub is told, the story is in it and t
 
   const entries = await entriesOf(file)
   const names = [...entries.keys()]
-  const expected = ['config.json', 'episodes.json', 'records.ndjson', 'samples.csv', 'system.json']
+  const expected = ['config.json', 'doctor.json', 'episodes.json', 'records.ndjson', 'samples.csv', 'system.json']
   t.strictSame(names.slice(0, -1).sort(), expected)
   t.equal(names.at(-1), 'manifest.json')
   const key = /SharedAccessKey=([^;]+)/.exec(hub.connectionString(identity.deviceId))?.[1] ?? ''

@@ -68,6 +68,7 @@ t.test('a direct method brings a bundle to the storage, whole and without the ke
     outbox,
     allowed,
     status: async () => ({}),
+    doctor: async () => null,
     onFailure: (_method, error) => t.fail(String(error)),
   })
   const call = async (name: string, payload: object) =>

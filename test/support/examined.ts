@@ -8,7 +8,7 @@ import { createFacts, type Facts, type FactsOptions } from '../../agent/doctor/f
 import { runDoctor } from '../../agent/doctor/run.js'
 import type { Hub } from '../hub/hub.js'
 
-export type Story = Partial<Omit<FactsOptions, 'configFile' | 'signal'>> &
+export type Story = Partial<Omit<FactsOptions, 'config' | 'configFile' | 'signal'>> &
   Readonly<{
     /** Beside `stateDir`, which is a directory of its own. */
     config?: Readonly<Record<string, unknown>>

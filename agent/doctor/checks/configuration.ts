@@ -10,10 +10,13 @@ export const configuration: Check = {
   why: 'Without a configuration hubrec does not start; with secrets that everybody can read, anybody can be this device.',
   remedies: ['Mend what is named; `hubrec doctor` says all that is wrong at once.'],
   needs: [],
-  async ask({ config }) {
+  async ask({ config, options }) {
     const { config: found, file } = await config()
+    const isGiven = options.config !== undefined
     const open = (await Promise.all(secretFiles(found).map(isOpen))).flatMap(each => each ?? [])
-    const where = file === null ? 'no file, so defaults and the environment' : file
+    const where = isGiven
+      ? 'as the recorder has read it at its start'
+      : (file ?? 'no file, so defaults and the environment')
     if (open.length === 0) return ok(where, { file })
     return warning(`${where}; everybody on this host can read ${open.join(', ')}`, { file, open }, [
       `Run \`chmod o-rwx ${open.join(' ')}\`.`,

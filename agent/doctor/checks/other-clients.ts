@@ -25,7 +25,8 @@ export const otherClients: Check = {
       ({ state, peer, process: owner }) =>
         state === 'ESTAB' && owner?.pid !== process.pid && ports.some(port => peer.endsWith(`:${port}`)),
     )
-    const own = (await daemon())?.connection.state === 'online' ? 1 : 0
+    // The recorder's own is not counted where it is the recorder that asks.
+    const own = options.isDaemon !== true && (await daemon())?.connection.state === 'online' ? 1 : 0
     const info = { sockets: mine.map(({ peer, process, cgroup }) => ({ peer, process, cgroup })) }
     if (mine.length <= own) return ok(own === 1 ? 'only by the recorder' : 'by nothing', info)
     const named = mine
@@ -33,7 +34,7 @@ export const otherClients: Check = {
       .join(', ')
     const found = `${mine.length - own} more ${mine.length - own === 1 ? 'socket leads' : 'sockets lead'} to ${host}: ${named}`
     // Which identity each of them has is not to be seen from outside.
-    return options.mayDisconnect || own === 1
+    return options.mayDisconnect || own === 1 || options.isDaemon === true
       ? warning(found, info)
       : { ...skipped(`${found}; a sign-in might throw it out, so it is left out without --may-disconnect`), info }
   },
