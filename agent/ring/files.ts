@@ -1,6 +1,7 @@
 /** What lies in a ring's directory: its files in order, what they take, how much room there is, and what is not on the device yet. */
 import { join } from 'node:path'
 import { codeOf, type Disk, toldAlready, writeWhole } from './disk.js'
+import type { Kept } from './gap.js'
 import { indexIn } from './members.js'
 import { segmentOrder } from './segment.js'
 import type { SegmentIndex } from './segment-index.js'
@@ -15,6 +16,8 @@ export type SegmentFile = {
   index?: SegmentIndex | null
   /** A gap record has told that it goes, but a crash came between. */
   isTold?: boolean
+  /** What was told to stay of it then: `null` for nothing; absent where nobody knows. */
+  kept?: Kept | null
 }
 
 export type Quarantined = Readonly<{ name: string; bytes: number }>

@@ -1,23 +1,41 @@
 /** Gap records: the ring's own words for what is missing, and what a reader may conclude from them. */
 import type { GapReason, RingStamp } from './ring.js'
 
-/** Both numbers are `null` when the records never got any. */
-export type Loss = Readonly<{ reason: GapReason; count: number; fromSeq: number | null; toSeq: number | null }>
+/**
+ * What stays of the last of the segments that go by overflow: the one that begins with that number, its records of these types, and
+ * with `opening` the record that opens it. Whoever comes after a crash does just this, so that the count is true.
+ */
+export type Kept = Readonly<{ fromSeq: number; types: readonly string[]; opening: boolean }>
+
+/** Both numbers are `null` when the records never got any. `kept`: by overflow only; `null` where nothing stays. */
+export type Loss = Readonly<{
+  reason: GapReason
+  count: number
+  fromSeq: number | null
+  toSeq: number | null
+  kept?: Kept | null
+}>
 
 /** Numbers, both ends included. */
 export type Span = Readonly<{ fromSeq: number; toSeq: number }>
 
 /** @returns the record without `seq`, as `append` takes it */
-export function gapJson(stamp: RingStamp, { reason, count, fromSeq, toSeq }: Loss): string {
+export function gapJson(stamp: RingStamp, { reason, count, fromSeq, toSeq, kept }: Loss): string {
   const { at, bootId, monoMs } = stamp()
-  const data = { reason, count, fromSeq, toSeq }
+  const data = { reason, count, fromSeq, toSeq, ...(kept === undefined ? {} : { kept }) }
   return JSON.stringify({ at, bootId, monoMs, level: 40, type: 'gap', conn: null, inc: null, data })
 }
 
 const mark = Buffer.from('"type":"gap"')
 
 /** What a gap record of the ring's own says about numbers, and how many of them were records that are gone. */
-export type Gap = Span & Readonly<{ reason: 'overflow' | 'damage'; count: number }>
+export type Gap = Span &
+  Readonly<{
+    reason: 'overflow' | 'damage'
+    count: number
+    /** Absent where it does not say, as in records of older versions and in the index of a sealed segment. */
+    kept?: Kept | null
+  }>
 
 /** @returns `null` for a record that is no gap, or one of records that had no numbers */
 export function readGap(json: Buffer): Gap | null {
@@ -28,7 +46,16 @@ export function readGap(json: Buffer): Gap | null {
   const { reason, count, fromSeq, toSeq } = record.data
   if (reason !== 'overflow' && reason !== 'damage') return null
   if (![count, fromSeq, toSeq].every(Number.isSafeInteger)) return null
-  return { reason, count: Number(count), fromSeq: Number(fromSeq), toSeq: Number(toSeq) }
+  const kept = readKept(record.data.kept)
+  const numbers = { count: Number(count), fromSeq: Number(fromSeq), toSeq: Number(toSeq) }
+  return { reason, ...numbers, ...(kept === undefined ? {} : { kept }) }
+}
+
+function readKept(value: unknown): Kept | null | undefined {
+  if (value === null) return null
+  if (!isObject(value) || !Number.isSafeInteger(value.fromSeq) || !Array.isArray(value.types)) return undefined
+  const types = value.types.filter(type => typeof type === 'string')
+  return { fromSeq: Number(value.fromSeq), types, opening: value.opening === true }
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What is to be done with what is found in a ring's directory at open: a function from the one to the other. */
 import type { RingFacts } from './context.js'
-import { explained, type Gap, type Loss, type Span, sizeOf, without } from './gap.js'
+import { explained, type Gap, type Kept, type Loss, type Span, sizeOf, without } from './gap.js'
 import { lineBytesMax } from './line.js'
 import { type SegmentName, segmentOrder } from './segment.js'
 import type { SegmentIndex } from './segment-index.js'
@@ -78,6 +78,8 @@ export type PlannedSegment = SegmentName &
     index?: SegmentIndex | null
     /** A gap record has told that it goes, or all of it but what is protected. */
     isTold: boolean
+    /** What was told to stay of it; absent where nobody knows. */
+    kept?: Kept | null
   }>
 
 export function planRecovery(found: Found): Plan {
@@ -127,11 +129,14 @@ export function planRecovery(found: Found): Plan {
   const isWritable = newest && kept.some(({ step }) => step.name === newest.name) && isSealable(newest)
   return {
     steps,
-    segments: kept.map(({ segment, step, isTold }) => {
+    segments: kept.map(({ segment, step, told }) => {
       const { name, firstSeq, sealed, bytes, index } = segment
       const asked = index ? { index } : {}
       const isText = isSealable(segment)
-      return { name, firstSeq, sealed, bytes: step.action === 'cut' ? step.toBytes : bytes, isText, isTold, ...asked }
+      const toldKept = told?.kept === undefined ? {} : { kept: told.kept }
+      const isTold = told !== null
+      const place = { name, firstSeq, sealed, bytes: step.action === 'cut' ? step.toBytes : bytes }
+      return { ...place, isText, isTold, ...toldKept, ...asked }
     }),
     writable: isWritable ? newest.name : null,
     quarantined: quarantinedAfter(steps, [...found.segments, ...found.others]),
@@ -177,7 +182,9 @@ const possible = (fromSeq: number, firstSeq: number, textBytes: number): LostSpa
   atLeast: 1,
 })
 
-type Planned = Readonly<{ segment: FoundSegment; step: Step; losses: readonly LostSpan[]; isTold: boolean }>
+/** `told`: a gap record says that it goes, and perhaps what stays of it. */
+type Told = Readonly<{ kept?: Kept | null }> | null
+type Planned = Readonly<{ segment: FoundSegment; step: Step; losses: readonly LostSpan[]; told: Told }>
 
 /** What is around a segment, and decides about it too. */
 type Around = Readonly<{
@@ -194,14 +201,14 @@ type Around = Readonly<{
 function planSegment(segment: FoundSegment, { twin, merged, nextStart, isNewest, gaps }: Around): Planned {
   const { name, firstSeq } = segment
   const held = nextStart === undefined ? null : exactly({ fromSeq: firstSeq, toSeq: nextStart - 1 })
-  const plan = (step: Omit<Step, 'name'>, losses: readonly LostSpan[] = [], isTold = false): Planned => ({
+  const plan = (step: Omit<Step, 'name'>, losses: readonly LostSpan[] = [], told: Told = null): Planned => ({
     segment,
     step: { name, ...step } as Step,
     losses,
-    isTold,
+    told,
   })
-  const keep = (reason: string, losses: readonly LostSpan[] = [], isTold = false) =>
-    plan({ action: 'keep', reason, lost: 0 } as Omit<Step, 'name'>, losses, isTold)
+  const keep = (reason: string, losses: readonly LostSpan[] = [], told: Told = null) =>
+    plan({ action: 'keep', reason, lost: 0 } as Omit<Step, 'name'>, losses, told)
   const remove = (reason: string, losses: readonly LostSpan[] = []) =>
     plan({ action: 'delete', reason, lost: sumOf(losses) } as Omit<Step, 'name'>, losses)
 
@@ -222,6 +229,7 @@ function planSegment(segment: FoundSegment, { twin, merged, nextStart, isNewest,
   )
   if (telling && telling.count === telling.toSeq - telling.fromSeq + 1)
     return remove('a gap record says already that it went by overflow')
+  const told = toldOf(segment, telling, gaps)
 
   if (segment.unreadable !== null) {
     // A medium that will not give it back now may do so later. It is not written to, and goes when its time has come.
@@ -234,7 +242,7 @@ function planSegment(segment: FoundSegment, { twin, merged, nextStart, isNewest,
   const short = (lastSeq: number): LostSpan[] =>
     held !== null && lastSeq < held.toSeq ? [exactly({ fromSeq: lastSeq + 1, toSeq: held.toSeq })] : []
   if (!segment.isRead) {
-    return keep('it is sealed', segment.index ? short(segment.index.lastSeq) : [], telling !== undefined)
+    return keep('it is sealed', segment.index ? short(segment.index.lastSeq) : [], told)
   }
   if (segment.records === 0) {
     const onlyBegun = isNewest && !segment.sealed && segment.tailLineEnds === 0 && segment.bytes <= lineBytesMax
@@ -263,7 +271,28 @@ function planSegment(segment: FoundSegment, { twin, merged, nextStart, isNewest,
   const bad = segment.badStretches + (segment.tailBytes > 0 ? 1 : 0)
   const reason = bad === 0 ? 'it is sound' : `${counted(bad, 'stretch', 'es')} damaged`
   if (isNewest && segment.tailBytes > 0) missing.push(possible(segment.lastSeq + 1, firstSeq, sealedTextBytesMax))
-  return keep(reason, missing, telling !== undefined)
+  return keep(reason, missing, told)
+}
+
+/** Whether a gap record says of it that it goes, or most of it, and a crash came between. */
+function toldOf({ firstSeq, index }: FoundSegment, telling: Gap | undefined, gaps: readonly Gap[]): Told {
+  const keptBy = ({ kept }: Gap): Told => {
+    if (kept === undefined) return {}
+    // The neighbours before the one of which something stays go whole.
+    return { kept: kept !== null && kept.fromSeq === firstSeq ? kept : null }
+  }
+  if (telling) return keptBy(telling)
+  if (!index?.thinned) return null
+  // Of one that was thinned before, the record that told of that speaks of the same numbers: only what it keeps tells them apart.
+  const { types } = index
+  const isLeft = ({ kept }: Gap): boolean =>
+    kept === null ||
+    (kept !== undefined && kept.fromSeq > firstSeq) ||
+    (kept?.fromSeq === firstSeq && Object.keys(types).some(type => type !== 'context' && !kept.types.includes(type)))
+  const gap = gaps.find(
+    each => each.reason === 'overflow' && each.fromSeq <= index.firstSeq && index.lastSeq <= each.toSeq && isLeft(each),
+  )
+  return gap === undefined ? null : keptBy(gap)
 }
 
 const sumOf = (losses: readonly LostSpan[]): number => losses.reduce((sum, { atLeast }) => sum + atLeast, 0)

@@ -41,6 +41,7 @@ const thinningLevel = 6
 
 /**
  * @param before another one that is thinned already, to whose end the survivors are added
+ * @param keepsOpening whether the record that opens the segment stays too, and goes on explaining what stays of it
  * @returns `survivors`: how many of the segment's own records stay
  */
 export async function thinned(
@@ -50,6 +51,7 @@ export async function thinned(
   segment: SegmentFile,
   index: SegmentIndex,
   survives: ReadonlySet<string>,
+  keepsOpening: boolean,
 ): Promise<{ sealed: Sealed; survivors: number }> {
   const sealer = new Sealer(thinningLevel)
   let last = 0
@@ -64,16 +66,14 @@ export async function thinned(
       for (const item of items) if (item.kind === 'line') add(item.seq, item.json)
   }
   let survivors = 0
-  const opensFile = before === null
   const [opening] = index.members
   const wants = ({ firstSeq, types }: MemberEntry) =>
-    types.some(type => survives.has(type)) || (opensFile && firstSeq === opening?.firstSeq)
+    types.some(type => survives.has(type)) || (keepsOpening && firstSeq === opening?.firstSeq)
   for await (const items of scanSegment(disk, files.path(segment.name), true, { wants })) {
     for (const item of items) {
       if (item.kind !== 'line') continue
       const type = typeOf(item.json)
-      // The record that opens the segment goes on explaining what stays of it.
-      const isOpening = opensFile && survivors === 0 && type === 'context'
+      const isOpening = keepsOpening && survivors === 0 && type === 'context'
       if ((survives.has(type) || isOpening) && add(item.seq, item.json)) survivors++
     }
   }

@@ -1,12 +1,12 @@
 /** Room is made: the oldest records go, but for what is protected of them, and a gap record says so first. */
 import { codeOf } from './disk.js'
 import type { SegmentFile } from './files.js'
-import { type Loss, sizeOf, without } from './gap.js'
+import { type Kept, type Loss, sizeOf, without } from './gap.js'
 import type { Ground, Job, JobStep } from './ground.js'
 import { thinned } from './repack.js'
 import type { Sealed } from './seal.js'
 import { recordsIn, type SegmentIndex, textBytesIn } from './segment-index.js'
-import { chooseVictim, type Holding } from './shares.js'
+import { chooseVictim, type Holding, type Victim } from './shares.js'
 
 /** What is taken out in one go: neighbours that go whole, and at the most one, the last, of which something stays. */
 type Taking = {
@@ -17,6 +17,7 @@ type Taking = {
     sealed: Sealed
     temporary: string
     survivors: number
+    kept: Kept
   }> | null
 }
 
@@ -28,6 +29,8 @@ export class RoomJob implements Job {
   readonly #generation: number
   #taking: Taking = { whole: [], thin: null }
   #isTold = false
+  /** How many that were told to stay go after all. */
+  #unkept = 0
 
   /** @param isLastResort whether there is no other way to make room than to let go what is protected */
   constructor(ground: Ground, mayGo: readonly SegmentFile[], bytes: number, isLastResort: boolean) {
@@ -64,7 +67,7 @@ export class RoomJob implements Job {
     let lackingFiles = files.isCrowded ? 1 : 0
     for (;;) {
       const holdings: Holding[] = rest.map(({ bytes, index }) => ({ bytes, index: index ?? unknownIndex }))
-      const victim = chooseVictim(holdings, classes, budgetBytes, this.#isLastResort)
+      const victim = toldFirst(rest) ?? chooseVictim(holdings, classes, budgetBytes, this.#isLastResort)
       const chosen = victim && rest[victim.position]
       const isLacking = lackingBytes > 0 || lackingFiles > 0
       if (!chosen || !(isLacking || chosen.segment.isTold)) break
@@ -74,6 +77,9 @@ export class RoomJob implements Job {
         const before = this.#thinnedBefore(chosen.segment, taking.whole)
         taking.thin = await this.#thin(chosen.segment, chosen.index, victim.survives, before)
         if (taking.thin) break
+        // It was told that they stay, and they do not.
+        if (chosen.segment.isTold)
+          this.#unkept += keptIn(chosen.index, victim.survives, chosen.segment.kept?.opening ?? false)
       }
       taking.whole.push(chosen.segment)
       lackingBytes -= chosen.bytes
@@ -103,10 +109,20 @@ export class RoomJob implements Job {
     const isAdded = before?.index && textBytesIn(before.index) + survivingBytes <= segmentBytes
     const into = isAdded ? before : segment
     try {
-      const { sealed, survivors } = await thinned(disk, files, isAdded ? before : null, segment, index, survives)
+      const opening = segment.kept?.opening ?? !isAdded
+      const kept = { fromSeq: segment.firstSeq, types: [...survives], opening }
+      const { sealed, survivors } = await thinned(
+        disk,
+        files,
+        isAdded ? before : null,
+        segment,
+        index,
+        survives,
+        opening,
+      )
       const temporary = `${into.name}.tmp`
       await files.writeTemporary(temporary, sealed.pieces)
-      return { segment, into, sealed, temporary, survivors }
+      return { segment, into, sealed, temporary, survivors, kept }
     } catch (error) {
       // What cannot be read, or kept because there is no room for it, goes with the rest, and is counted with it.
       if (codeOf(error) === '') throw error
@@ -125,11 +141,14 @@ export class RoomJob implements Job {
     if (this.#ground.mayDropQuarantine) for (const { name } of [...files.quarantined]) await files.remove(name)
     const going = this.#going
     if (going.length === 0) return
-    const loss = this.#lossOf(going, thin?.survivors ?? 0)
+    const loss = { ...this.#lossOf(going, thin?.survivors ?? 0), kept: thin?.kept ?? null }
     this.#isTold = loss.count > 0
     if (this.#isTold) await this.#ground.tellOverflow(loss)
     // Whatever comes between, nobody tells of them twice.
-    for (const segment of going) segment.isTold = true
+    for (const segment of going) {
+      segment.isTold = true
+      segment.kept = thin?.segment === segment ? thin.kept : null
+    }
   }
 
   async #putInPlace(): Promise<void> {
@@ -158,7 +177,7 @@ export class RoomJob implements Job {
 
   #lossOf(going: readonly SegmentFile[], survivors: number): Loss {
     const [first, last] = [going[0]!, going.at(-1)!]
-    const count = going.reduce((sum, segment) => sum + this.#countOf(segment), 0)
+    const count = going.reduce((sum, segment) => sum + this.#countOf(segment), this.#unkept)
     return {
       reason: 'overflow',
       // What stays of one of which was told before is not counted either time.
@@ -169,13 +188,22 @@ export class RoomJob implements Job {
   }
 
   /** How many are lost with it of which nobody has told yet. */
-  #countOf({ firstSeq, index, isTold }: SegmentFile): number {
+  #countOf({ firstSeq, index, isTold, kept }: SegmentFile): number {
+    if (isTold && (kept !== undefined || !index?.thinned)) return 0
     if (index?.thinned) return recordsIn(index)
-    if (isTold) return 0
     const span = { fromSeq: firstSeq, toSeq: this.#ground.nextSeqAfter(firstSeq) - 1 }
     return sizeOf(without(span, this.#ground.told))
   }
 }
+
+/** What a gap record has told of is done before anything else, just as it was told. */
+function toldFirst(rest: readonly Readonly<{ segment: SegmentFile }>[]): Victim | null {
+  const position = rest.findIndex(({ segment: { isTold, kept } }) => isTold === true && kept !== undefined)
+  return position === -1 ? null : { position, survives: new Set(rest[position]?.segment.kept?.types) }
+}
+
+const keptIn = ({ types }: SegmentIndex, survives: ReadonlySet<string>, opening: boolean): number =>
+  Object.entries(types).reduce((sum, [type, { records }]) => sum + (survives.has(type) ? records : 0), opening ? 1 : 0)
 
 const nothing = Promise.resolve()
 
