@@ -3,6 +3,7 @@ import type { Command } from './command.js'
 
 export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./run.js')).run,
+  setup: async () => (await import('./setup.js')).setup,
   status: async () => (await import('./status.js')).status,
   episodes: async () => (await import('./episodes.js')).episodes,
   logs: async () => (await import('./logs.js')).logs,

@@ -6,7 +6,7 @@ import type { Config, X509Files } from './config.js'
 import { findJsonError } from './json-error.js'
 import { type Problem, parseSettings, type Settings } from './parse.js'
 
-const standardFile = '/etc/hubrec/config.json'
+export const standardFile = '/etc/hubrec/config.json'
 const standardStateDir = '/var/lib/hubrec'
 const standardSocketDir = '/run/hubrec'
 

@@ -221,7 +221,17 @@ export class RingModel {
         problems.push(`${seq} counts ${count} from ${fromSeq} to ${toSeq}`)
     }
     const read = new Set(inferred.flatMap(({ fromSeq, toSeq }) => range(fromSeq, toSeq)))
-    for (const seq of read) if (!this.#damaged.has(seq)) problems.push(`${seq} is missing, says a reader`)
+    for (const { fromSeq, toSeq, count } of inferred) {
+      const numbers = range(fromSeq, toSeq)
+      const others = numbers.filter(seq => !this.#damaged.has(seq))
+      // Of a segment that was thinned the numbers in between went before, by overflow.
+      if (
+        count === numbers.length
+          ? others.length > 0
+          : numbers.length - others.length !== count || others.some(seq => seq > goneTo)
+      )
+        problems.push(`${others.join()} is missing, says a reader`)
+    }
     for (const seq of range(goneTo + 1, lastSeq))
       if (!records.has(seq) && !explained.has(seq) && !read.has(seq)) problems.push(`nobody speaks of ${seq}`)
     if (!this.isDamaged && !ringIsWhole(healths)) problems.push(`verify: ${JSON.stringify(healths.filter(isDamaged))}`)
