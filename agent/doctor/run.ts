@@ -26,7 +26,7 @@ const wholeLimitMsStandard = 30_000
 export async function runDoctor(options: DoctorOptions): Promise<readonly Answered[]> {
   const { facts, checks, signal, limitMs = limitMsStandard, wholeLimitMs = wholeLimitMsStandard } = options
   signal.throwIfAborted()
-  const whole = AbortSignal.any([signal, AbortSignal.timeout(wholeLimitMs)])
+  const whole = limited(signal, wholeLimitMs)
   const answers = new Map<string, Promise<Answered>>()
 
   const answerTo = async (check: Check): Promise<Answered> => {
@@ -35,7 +35,7 @@ export async function runDoctor(options: DoctorOptions): Promise<readonly Answer
     if (lacking.length > 0) return tell(check, skipped(`waits for ${lacking.join(', ')}`), 0)
     options.onAsking?.(check)
     const beganMs = facts.clock.now().monoMs
-    const answer = await asked(check, facts, whole, limitMs)
+    const answer = await asked(check, facts, whole.signal, limitMs)
     return tell(check, answer, Math.round(facts.clock.now().monoMs - beganMs))
   }
   const tell = (check: Check, answer: Answer, tookMs: number): Answered => {
@@ -53,23 +53,45 @@ export async function runDoctor(options: DoctorOptions): Promise<readonly Answer
     return all
   } finally {
     clearInterval(hold)
+    whole.end()
   }
 }
 
 const isBad = ({ result }: Answer): boolean => result === 'failed' || result === 'skipped'
 
 async function asked(check: Check, facts: Facts, whole: AbortSignal, limitMs: number): Promise<Answer> {
-  const limit = AbortSignal.any([whole, AbortSignal.timeout(limitMs)])
+  const limit = limited(whole, limitMs)
   const over = new Promise<Answer>(resolve => {
     const late = (): void => resolve(failed('no answer came in time'))
-    if (limit.aborted) late()
-    limit.addEventListener('abort', late, { once: true })
+    if (limit.signal.aborted) late()
+    limit.signal.addEventListener('abort', late, { once: true })
   })
   try {
     // A question that is answered in the moment of its end is answered.
-    return await Promise.race([check.ask(facts, limit), over.then(late => sleep(50, late, { ref: false }))])
+    return await Promise.race([check.ask(facts, limit.signal), over.then(late => sleep(50, late, { ref: false }))])
   } catch (error) {
     if (error instanceof AgentError) return failed(error.problems.join('; ') || error.message)
     return failed(error instanceof Error ? error.message : String(error))
+  } finally {
+    limit.end()
+  }
+}
+
+/**
+ * A signal that aborts with another one, or when its time is over. Not `AbortSignal.any` with `AbortSignal.timeout`: what nobody else
+ * holds is collected there before its time, and never aborts.
+ */
+function limited(outer: AbortSignal, ms: number): Readonly<{ signal: AbortSignal; end(): void }> {
+  const controller = new AbortController()
+  const abort = (): void => controller.abort(outer.reason)
+  const timer = setTimeout(() => controller.abort(), ms)
+  if (outer.aborted) abort()
+  outer.addEventListener('abort', abort, { once: true })
+  return {
+    signal: controller.signal,
+    end() {
+      clearTimeout(timer)
+      outer.removeEventListener('abort', abort)
+    },
   }
 }

@@ -37,10 +37,6 @@ async function run(): Promise<void> {
 
   const doors = Object.fromEntries([...devices.keys()].map(deviceId => [deviceId, hub.door(deviceId).port]))
 
-  const { caFile, ports } = hub
-  if (values.json) console.log(JSON.stringify({ caFile, ports: { ...ports, doors }, connectionStrings: strings }))
-  else console.log(introduction(caFile, ports.https, doors, strings))
-
   const proxy = new ProxyCommands(hub)
   const lines = createInterface({ input: process.stdin })
   lines.on('line', line => {
@@ -53,6 +49,10 @@ async function run(): Promise<void> {
       void Promise.all([proxy.close(), hub.close()])
     })
   }
+  // Last, because who has read it may end the hub at once.
+  const { caFile, ports } = hub
+  if (values.json) console.log(JSON.stringify({ caFile, ports: { ...ports, doors }, connectionStrings: strings }))
+  else console.log(introduction(caFile, ports.https, doors, strings))
 }
 
 function print(answer: unknown): void {
