@@ -446,7 +446,7 @@ t.test('a crash between saying and doing is finished at the next start', async t
   const dir = t.testdir()
   // A crash in between leaves the gap record in a text segment, because nothing is sealed meanwhile.
   const toldIn = (names: readonly string[], toSeq: number) =>
-    names.some(name => name.endsWith('.log') && readFileSync(join(dir, name), 'utf8').includes(`"toSeq":${toSeq}}`))
+    names.some(name => name.endsWith('.log') && readFileSync(join(dir, name), 'utf8').includes(`"toSeq":${toSeq},`))
   let firstSeq = 1
   let gone: { fromSeq: number | null; toSeq: number | null } | undefined
   for (let id = 1; !gone || !toldIn(readdirSync(dir), gone.toSeq ?? 0); ) {

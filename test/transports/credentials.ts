@@ -14,7 +14,11 @@ const key = 'q9f+3/JtVxk8Zb0yPq/N5+W2uRk7sLmA1cD4eF6gH8I='
 
 const parse = (text: string): Identity => parseConnectionString(text, 'here', createSecrets())
 
-const said = ({ client, deviceClient, options, fingerprint, ...plain }: Identity): object => plain
+const said = ({ client, deviceClient, options, fingerprint, tokenHolds, ...plain }: Identity): object => ({
+  ...plain,
+  // That it is there says that the key is ours to use.
+  tokenHolds: tokenHolds?.() ?? null,
+})
 
 const problemsOf = (text: string): readonly string[] => {
   try {
@@ -36,6 +40,7 @@ const byKey = {
   clientCertificate: null,
   trustBundle: null,
   warnings: [],
+  tokenHolds: true,
 }
 
 t.test('a device', async t => {
