@@ -3,9 +3,10 @@ import type { GapReason, RingStamp } from './ring.js'
 
 /**
  * What stays of the last of the segments that go by overflow: the one that begins with that number, its records of these types, and
- * with `opening` the record that opens it. Whoever comes after a crash does just this, so that the count is true.
+ * with `opening` the record that opens it; `count` in all. Whoever comes after a crash does just this, and tells of what by then does
+ * not stay, so that the counts are true.
  */
-export type Kept = Readonly<{ fromSeq: number; types: readonly string[]; opening: boolean }>
+export type Kept = Readonly<{ fromSeq: number; types: readonly string[]; opening: boolean; count: number }>
 
 /** Both numbers are `null` when the records never got any. `kept`: by overflow only; `null` where nothing stays. */
 export type Loss = Readonly<{
@@ -53,9 +54,11 @@ export function readGap(json: Buffer): Gap | null {
 
 function readKept(value: unknown): Kept | null | undefined {
   if (value === null) return null
-  if (!isObject(value) || !Number.isSafeInteger(value.fromSeq) || !Array.isArray(value.types)) return undefined
+  if (!isObject(value) || !Array.isArray(value.types)) return undefined
+  const { fromSeq, count } = value
+  if (![fromSeq, count].every(Number.isSafeInteger)) return undefined
   const types = value.types.filter(type => typeof type === 'string')
-  return { fromSeq: Number(value.fromSeq), types, opening: value.opening === true }
+  return { fromSeq: Number(fromSeq), types, opening: value.opening === true, count: Number(count) }
 }
 
 /**

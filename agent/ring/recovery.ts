@@ -219,7 +219,8 @@ function planSegment(segment: FoundSegment, { twin, merged, nextStart, isNewest,
   if (merged?.index && merged.index.lastSeq >= (held?.toSeq ?? firstSeq))
     return remove('what stays of it was added to the segment before it')
 
-  const telling = gaps.find(
+  // The newest: it tells of what the ones before it told of, too.
+  const telling = gaps.findLast(
     gap =>
       gap.reason === 'overflow' &&
       held &&
@@ -289,7 +290,7 @@ function toldOf({ firstSeq, index }: FoundSegment, telling: Gap | undefined, gap
     kept === null ||
     (kept !== undefined && kept.fromSeq > firstSeq) ||
     (kept?.fromSeq === firstSeq && Object.keys(types).some(type => type !== 'context' && !kept.types.includes(type)))
-  const gap = gaps.find(
+  const gap = gaps.findLast(
     each => each.reason === 'overflow' && each.fromSeq <= index.firstSeq && index.lastSeq <= each.toSeq && isLeft(each),
   )
   return gap === undefined ? null : keptBy(gap)

@@ -16,7 +16,6 @@ type Taking = {
     into: SegmentFile
     sealed: Sealed
     temporary: string
-    survivors: number
     kept: Kept
   }> | null
 }
@@ -29,8 +28,6 @@ export class RoomJob implements Job {
   readonly #generation: number
   #taking: Taking = { whole: [], thin: null }
   #isTold = false
-  /** How many that were told to stay go after all. */
-  #unkept = 0
 
   /** @param isLastResort whether there is no other way to make room than to let go what is protected */
   constructor(ground: Ground, mayGo: readonly SegmentFile[], bytes: number, isLastResort: boolean) {
@@ -77,9 +74,6 @@ export class RoomJob implements Job {
         const before = this.#thinnedBefore(chosen.segment, taking.whole)
         taking.thin = await this.#thin(chosen.segment, chosen.index, victim.survives, before)
         if (taking.thin) break
-        // It was told that they stay, and they do not.
-        if (chosen.segment.isTold)
-          this.#unkept += keptIn(chosen.index, victim.survives, chosen.segment.kept?.opening ?? false)
       }
       taking.whole.push(chosen.segment)
       lackingBytes -= chosen.bytes
@@ -110,7 +104,6 @@ export class RoomJob implements Job {
     const into = isAdded ? before : segment
     try {
       const opening = segment.kept?.opening ?? !isAdded
-      const kept = { fromSeq: segment.firstSeq, types: [...survives], opening }
       const { sealed, survivors } = await thinned(
         disk,
         files,
@@ -122,7 +115,8 @@ export class RoomJob implements Job {
       )
       const temporary = `${into.name}.tmp`
       await files.writeTemporary(temporary, sealed.pieces)
-      return { segment, into, sealed, temporary, survivors, kept }
+      const kept = { fromSeq: segment.firstSeq, types: [...survives], opening, count: survivors }
+      return { segment, into, sealed, temporary, kept }
     } catch (error) {
       // What cannot be read, or kept because there is no room for it, goes with the rest, and is counted with it.
       if (codeOf(error) === '') throw error
@@ -141,7 +135,7 @@ export class RoomJob implements Job {
     if (this.#ground.mayDropQuarantine) for (const { name } of [...files.quarantined]) await files.remove(name)
     const going = this.#going
     if (going.length === 0) return
-    const loss = { ...this.#lossOf(going, thin?.survivors ?? 0), kept: thin?.kept ?? null }
+    const loss = { ...this.#lossOf(going, thin?.kept.count ?? 0), kept: thin?.kept ?? null }
     this.#isTold = loss.count > 0
     if (this.#isTold) await this.#ground.tellOverflow(loss)
     // Whatever comes between, nobody tells of them twice.
@@ -177,19 +171,20 @@ export class RoomJob implements Job {
 
   #lossOf(going: readonly SegmentFile[], survivors: number): Loss {
     const [first, last] = [going[0]!, going.at(-1)!]
-    const count = going.reduce((sum, segment) => sum + this.#countOf(segment), this.#unkept)
+    const count = going.reduce((sum, segment) => sum + this.#countOf(segment), 0)
+    // Where it was told that it goes, and not what stays, the one was counted without the other.
+    const isUnknown = last.isTold && last.kept === undefined && !last.index?.thinned
     return {
       reason: 'overflow',
-      // What stays of one of which was told before is not counted either time.
-      count: last.isTold ? count : count - survivors,
+      count: isUnknown ? count : count - survivors,
       fromSeq: first.index?.thinned ? first.index.firstSeq : first.firstSeq,
       toSeq: last.index?.thinned ? last.index.lastSeq : this.#ground.nextSeqAfter(last.firstSeq) - 1,
     }
   }
 
-  /** How many are lost with it of which nobody has told yet. */
+  /** How many are in it of which nobody has told yet that they go. */
   #countOf({ firstSeq, index, isTold, kept }: SegmentFile): number {
-    if (isTold && (kept !== undefined || !index?.thinned)) return 0
+    if (isTold && (kept !== undefined || !index?.thinned)) return kept?.count ?? 0
     if (index?.thinned) return recordsIn(index)
     const span = { fromSeq: firstSeq, toSeq: this.#ground.nextSeqAfter(firstSeq) - 1 }
     return sizeOf(without(span, this.#ground.told))
@@ -201,9 +196,6 @@ function toldFirst(rest: readonly Readonly<{ segment: SegmentFile }>[]): Victim 
   const position = rest.findIndex(({ segment: { isTold, kept } }) => isTold === true && kept !== undefined)
   return position === -1 ? null : { position, survives: new Set(rest[position]?.segment.kept?.types) }
 }
-
-const keptIn = ({ types }: SegmentIndex, survives: ReadonlySet<string>, opening: boolean): number =>
-  Object.entries(types).reduce((sum, [type, { records }]) => sum + (survives.has(type) ? records : 0), opening ? 1 : 0)
 
 const nothing = Promise.resolve()
 

@@ -10,6 +10,16 @@ t.test('a gap record says how many are missing, why, and which numbers they had'
   )
 })
 
+t.test('what stays is said with it and read again; half of a word about it counts for none', async t => {
+  const kept = { fromSeq: 4, types: ['episode'], opening: true, count: 2 }
+  const loss = { reason: 'overflow' as const, count: 3, fromSeq: 1, toSeq: 8 }
+  const read = (kept: unknown) => readGap(Buffer.from(JSON.stringify({ type: 'gap', data: { ...loss, kept } })))
+  t.strictSame(readGap(Buffer.from(gapJson(stamp, { ...loss, kept }))), { ...loss, kept })
+  t.strictSame(read(null), { ...loss, kept: null })
+  for (const half of [undefined, 'all', {}, { ...kept, count: undefined }, { ...kept, types: null }])
+    t.strictSame(read(half), loss)
+})
+
 t.test('only a gap record that knows numbers explains what is missing', async t => {
   const read = (json: string) => readGap(Buffer.from(json))
   const gap = (data: object) => JSON.stringify({ seq: 9, type: 'gap', data })

@@ -394,6 +394,22 @@ t.test('one of which a gap record says that a part stays is kept, and its next l
   )
 })
 
+t.test('of two gap records about the same segment the newer one says what stays of it', async t => {
+  const whole = indexed(1, 10)
+  const some = { fromSeq: 1, types: ['episode'], opening: true, count: 2 }
+  const first = { ...overflow(1, 10, 8), kept: some }
+  const second = { ...overflow(1, 10, 2), kept: null }
+  t.strictSame(plan({ segments: [whole, segment(11)], gaps: [first] }).segments, [
+    kept(whole, { isTold: true, kept: some }),
+    kept(segment(11)),
+  ])
+  t.strictSame(
+    plan({ segments: [whole, segment(11)], gaps: [first, second] }).segments,
+    [kept(whole, { isTold: true, kept: null }), kept(segment(11))],
+    'what was told to stay could not be kept, and was told of too',
+  )
+})
+
 t.test('a crash after the merging of two thinned segments leaves the second to be deleted', async t => {
   const merged = indexed(1, 20, { thinned: true })
   const second = indexed(11, 20)
