@@ -28,6 +28,7 @@ import { type Memory, noMemory, readMemory } from './evidence/read.js'
 import { levels, recordClasses } from './evidence/record.js'
 import { remember } from './evidence/remember.js'
 import { readClock } from './evidence/samples/clock.js'
+import { isMissing } from './exists.js'
 import { createIntake, type Intake } from './ingest/intake.js'
 import { openIngest } from './ingest/server.js'
 import { openLastGood } from './last-good.js'
@@ -248,7 +249,8 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     const facts = { ...software, nowMs, upMs: bootMs - startedBootMs, synchronised: host.synchronised }
     const lasting = { ring: ring.state, credential: credentialWatch.state(), verbosity: verbosity.raised() }
     conditions.look(conditionsIn({ ...facts, ...lasting }))
-    twinReport.look(conditions.shown())
+    // Their texts repeat what a credential was refused with.
+    twinReport.look(JSON.parse(redactor.json(conditions.shown())))
   }
   const credentialWatch = watchCredential(clock, () => lookForConditions())
   const twinReport = createTwinReport({
@@ -295,6 +297,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   const doctor = createDoctorInside({
     config,
     env,
+    secrets,
     signal,
     status,
     ask: async question => (question === 'method' ? answerTime() : null),
@@ -485,8 +488,6 @@ async function recall(ringDir: string, log: Log): Promise<Memory> {
     return noMemory
   }
 }
-
-const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
 const inTurn =
   (...acts: readonly (() => void)[]) =>

@@ -4,14 +4,11 @@ import { dirname, join, resolve } from 'node:path'
 import { CredentialError, type CredentialSettings, loadCredential } from '../../transports/credentials.js'
 import { createSecrets, type Secrets } from '../../transports/secrets.js'
 import { type Made, makeBundle } from '../bundle/make.js'
-import type { Config } from '../config/config.js'
 import { describeConfig } from '../config/describe.js'
-import { loadConfig } from '../config/load.js'
 import { askDaemon } from '../control.js'
 import { causeTitles } from '../diagnosis/catalogue.js'
 import { checks } from '../doctor/checks.js'
-import { createFacts } from '../doctor/facts.js'
-import { about } from '../doctor/inside.js'
+import { type Configured, createFacts, loaded } from '../doctor/facts.js'
 import { runDoctor } from '../doctor/run.js'
 import { reportOf } from '../doctor/tell.js'
 import { AgentError } from '../errors.js'
@@ -39,10 +36,12 @@ export const bundle: Command = {
   positionalsMax: 0,
   async run(values, _positionals, io) {
     const nowMs = Date.now()
-    const loaded = await loadConfig({ file: text(values, 'config'), env: io.env, stateDir: text(values, 'state-dir') })
+    const source = { file: text(values, 'config'), env: io.env, stateDir: text(values, 'state-dir') }
+    const configured = await loaded(source)
+    const { connection, stateDir } = configured.config
     const secrets = createSecrets()
-    await learnSecrets(loaded.config.connection, secrets, io)
-    const ringDir = join(loaded.config.stateDir, 'ring')
+    await learnSecrets(connection, secrets, io)
+    const ringDir = join(stateDir, 'ring')
     const window = await windowOf(values, { records: options => readRecords(ringDir, options) }, nowMs)
     const { lastFacts } = await readMemory(ringDir)
     const told = lastFacts?.data as Partial<StartData> | undefined
@@ -58,8 +57,8 @@ export const bundle: Command = {
       why: 'asked for on this device',
       ringDir,
       device: told?.device ? deviceName(told.device) : 'unknown',
-      config: describeConfig(loaded.config).settings,
-      doctor: signal => examined(loaded.config, io, signal),
+      config: describeConfig(configured.config).settings,
+      doctor: signal => examined(configured, secrets, io, signal),
       versions: versions(),
       causes: causeTitles,
       redactor: createRedactor(secrets),
@@ -75,12 +74,13 @@ export const bundle: Command = {
 }
 
 /** Who runs knows more, and has the credential; else what can be found out without signing in. */
-async function examined(config: Config, { env }: Io, signal: AbortSignal): Promise<unknown> {
-  const told = await askDaemon(config.controlSocket, 'doctor', {}, doctorLimitMs).catch(() => null)
+async function examined(config: Configured, secrets: Secrets, { env }: Io, signal: AbortSignal): Promise<unknown> {
+  // What keeps a daemon from answering is found by the check `daemon` of our own run, and told there.
+  const told = await askDaemon(config.config.controlSocket, 'doctor', {}, doctorLimitMs).catch(() => null)
   if (told !== null) return told
-  const facts = createFacts({ config, configFile: undefined, env, protocol: undefined, mayDisconnect: false, signal })
-  const all = await runDoctor({ facts, checks: checks.filter(({ id }) => id !== 'sign-in'), signal })
-  return reportOf(all, about())
+  const known = { config: async () => config, secrets, env, signal }
+  const facts = createFacts({ ...known, protocol: undefined, mayDisconnect: false })
+  return reportOf(await runDoctor({ facts, checks: checks.filter(({ id }) => id !== 'sign-in'), signal }))
 }
 
 const doctorLimitMs = 25_000

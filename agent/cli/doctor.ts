@@ -2,11 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Protocol } from '../../transports/wire-event.js'
 import { checks } from '../doctor/checks.js'
-import { createFacts } from '../doctor/facts.js'
-import { about } from '../doctor/inside.js'
+import { createFacts, loaded } from '../doctor/facts.js'
 import { type Answered, runDoctor } from '../doctor/run.js'
 import { linesOf, reportOf, summaryOf } from '../doctor/tell.js'
-import { createRedactor } from '../redact.js'
+import { createRedactor, type Redactor } from '../redact.js'
 import { type Command, type ExitCode, type Io, text, type Values } from './command.js'
 import { sourceOptions } from './options.js'
 
@@ -21,7 +20,7 @@ export const doctor: Command = {
   usage: '',
   details:
     'With no credential but the one that is configured, and with that only while no recorder runs. Exits 1 where a check has failed.\n' +
-    'With --watch it asks again and again, and prints what has changed.',
+    'With --watch it asks again and again, and prints what has changed; with --json too, one report of that on each line.',
   options: {
     config: sourceOptions.config,
     protocol: { type: 'string', value: 'P', help: `in place of the configured one: ${protocols.join(', ')}` },
@@ -46,9 +45,9 @@ async function look(
   io: Io,
   onAnswer: (answered: Answered) => void,
   onAsking: (id: string) => void = () => undefined,
-): Promise<Readonly<{ all: readonly Answered[]; clean(line: string): string }>> {
+): Promise<Readonly<{ all: readonly Answered[]; redactor: Redactor }>> {
   const facts = createFacts({
-    configFile: text(values, 'config'),
+    config: () => loaded({ file: text(values, 'config'), env: io.env }),
     env: io.env,
     protocol,
     mayDisconnect: values['may-disconnect'] === true,
@@ -56,14 +55,14 @@ async function look(
   })
   const redactor = createRedactor(facts.secrets)
   const all = await runDoctor({ facts, checks, signal: io.signal, onAnswer, onAsking: ({ id }) => onAsking(id) })
-  return { all, clean: line => redactor.text(line) }
+  return { all, redactor }
 }
 
 const exitOf = (all: readonly Answered[]): ExitCode => (all.some(({ answer }) => answer.result === 'failed') ? 1 : 0)
 
 async function once(values: Values, protocol: Protocol | undefined, io: Io): Promise<ExitCode> {
   const progress = io.isTerminal && !values.json ? createProgress() : null
-  const { all, clean } = await look(
+  const { all, redactor } = await look(
     values,
     protocol,
     io,
@@ -72,9 +71,9 @@ async function once(values: Values, protocol: Protocol | undefined, io: Io): Pro
   )
   progress?.end()
   if (values.json) {
-    io.print(clean(JSON.stringify(reportOf(all, about()))))
+    io.print(redactor.json(reportOf(all)))
   } else {
-    for (const line of all.flatMap(linesOf)) io.print(clean(line))
+    for (const line of all.flatMap(linesOf)) io.print(redactor.text(line))
     io.print('')
     io.print(summaryOf(all))
   }
@@ -82,23 +81,22 @@ async function once(values: Values, protocol: Protocol | undefined, io: Io): Pro
 }
 
 async function watch(values: Values, protocol: Protocol | undefined, io: Io): Promise<ExitCode> {
+  const unlessAborted = (error: unknown): null => {
+    if (io.signal.aborted) return null
+    throw error
+  }
   let before = new Map<string, string>()
   let all: readonly Answered[] = []
   while (!io.signal.aborted) {
-    const looked = await look(values, protocol, io, () => undefined).catch(error => {
-      if (io.signal.aborted) return null
-      throw error
-    })
+    const looked = await look(values, protocol, io, () => undefined).catch(unlessAborted)
     if (looked === null) break
     all = looked.all
-    const now = new Map(all.map(answered => [answered.check.id, answered.answer.result] as const))
-    for (const answered of all) {
-      if (before.get(answered.check.id) === answered.answer.result) continue
-      for (const line of linesOf(answered))
-        io.print(values.json ? JSON.stringify({ at: new Date().toISOString(), line }) : looked.clean(line))
-    }
-    before = now
-    await sleep(watchEveryMs, undefined, { signal: io.signal }).catch(() => undefined)
+    const changed = all.filter(({ check, answer }) => before.get(check.id) !== answer.result)
+    const { redactor } = looked
+    if (!values.json) for (const line of changed.flatMap(linesOf)) io.print(redactor.text(line))
+    else if (changed.length > 0) io.print(redactor.json(reportOf(changed)))
+    before = new Map(all.map(({ check, answer }) => [check.id, answer.result]))
+    await sleep(watchEveryMs, undefined, { signal: io.signal }).catch(unlessAborted)
   }
   return exitOf(all)
 }

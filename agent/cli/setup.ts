@@ -1,19 +1,19 @@
 /** `hubrec setup`: from an identity to a recorder that runs. Nothing of this host changes before the last yes. */
 import { execFile } from 'node:child_process'
-import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import type { Protocol } from '../../transports/wire-event.js'
-import { standardFile } from '../config/load.js'
+import { configFrom, standardFile } from '../config/load.js'
 import { checks } from '../doctor/checks.js'
 import { createFacts } from '../doctor/facts.js'
 import { runDoctor } from '../doctor/run.js'
 import { linesOf, summaryOf } from '../doctor/tell.js'
 import { writeFileDurably } from '../durable-file.js'
 import { AgentError } from '../errors.js'
+import { exists, isMissing } from '../exists.js'
 import { createRedactor } from '../redact.js'
 import { type Command, type ExitCode, type Io, text, type Values } from './command.js'
 
@@ -59,16 +59,16 @@ export const setup: Command = {
       )
       return 2
     }
-    const proposed = await propose(values, asked, file)
-    const verdict = await examine(proposed, connectionString, io)
-    const existing = await readFile(file, 'utf8').catch(() => null)
-    if (!(await agreed(values, io, { verdict, file, existing }))) {
+    const { settings, isThere } = await propose(values, asked, file)
+    const failures = await examine(settings, { file, connectionString }, io)
+    if (!(await agreed(values, io, { failures, file, isThere }))) {
       io.complain('hubrec setup: nothing was changed')
       return 1
     }
-    await write(file, proposed, connectionString)
+    const isUnits = await isReadByUnit(file)
+    await write(settings, { file, connectionString, isUnits })
     io.print(`written: ${file}, and the connection string beside it`)
-    return start(values, io)
+    return isUnits && !values['no-service'] ? start(io) : next(io, file)
   },
 }
 
@@ -94,13 +94,13 @@ async function identityFrom(values: Values, io: Io): Promise<string | null> {
 }
 
 /** Keys that are there already stay as they are. */
-async function propose(values: Values, protocol: string, file: string): Promise<Settings> {
-  const before: Settings = await readFile(file, 'utf8')
-    .then(text => JSON.parse(text) as Settings)
-    .catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return {}
-      throw new AgentError('CONFIG_INVALID', `${file} is there and cannot be read: ${error.message}`)
-    })
+async function propose(
+  values: Values,
+  protocol: string,
+  file: string,
+): Promise<Readonly<{ settings: Settings; isThere: boolean }>> {
+  const found = await readSettings(file)
+  const before = found ?? {}
   const caFile = text(values, 'ca-file')
   const stateDir = text(values, 'state-dir')
   const connection = {
@@ -108,39 +108,54 @@ async function propose(values: Values, protocol: string, file: string): Promise<
     protocol,
     ...(caFile ? { caFile: resolve(caFile) } : {}),
   }
-  return { ...before, connection, ...(stateDir ? { stateDir: resolve(stateDir) } : {}) }
+  const settings = { ...before, connection, ...(stateDir ? { stateDir: resolve(stateDir) } : {}) }
+  return { settings, isThere: found !== null }
 }
 
-/** In a place of its own, which is gone afterwards. @returns how many checks have failed */
-async function examine(proposed: Settings, connectionString: string, io: Io): Promise<number> {
-  const dir = await mkdtemp(join(tmpdir(), 'hubrec-setup-'))
+/** @returns `null` where there is none yet */
+async function readSettings(file: string): Promise<Settings | null> {
   try {
-    const configFile = join(dir, 'config.json')
-    const { connectionStringFile: _, ...connection } = proposed.connection as { connectionStringFile?: unknown }
-    await writeFile(configFile, JSON.stringify({ ...proposed, connection }), { mode: 0o600 })
-    const env = { ...io.env, HUBREC_CONNECTION_STRING: connectionString }
-    const facts = createFacts({ configFile, env, protocol: undefined, mayDisconnect: false, signal: io.signal })
-    // What runs already, and what systemd knows of it, is not what is being set up.
-    const wanted = checks.filter(({ family }) => family !== 'recorder')
-    const all = await runDoctor({ facts, checks: wanted, signal: io.signal })
-    const redactor = createRedactor(facts.secrets)
-    const shown = all.filter(({ answer }) => answer.result !== 'ok' && answer.result !== 'skipped')
-    for (const line of shown.flatMap(linesOf)) io.print(redactor.text(line).replaceAll(dir, '(proposed)'))
-    io.print(summaryOf(all))
-    return all.filter(({ answer }) => answer.result === 'failed').length
-  } finally {
-    await rm(dir, { recursive: true, force: true })
+    return JSON.parse(await readFile(file, 'utf8'))
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw new AgentError('CONFIG_INVALID', `${file} is there and cannot be read: ${(error as Error).message}`)
   }
+}
+
+type Wanted = Readonly<{ file: string; connectionString: string }>
+
+/** As if it were written already. @returns how many checks have failed */
+async function examine(settings: Settings, { file, connectionString }: Wanted, io: Io): Promise<number> {
+  const { connectionStringFile: _, ...connection } = settings.connection as { connectionStringFile?: unknown }
+  const env = { ...io.env, HUBREC_CONNECTION_STRING: connectionString }
+  const facts = createFacts({
+    config: async () => {
+      const called = 'the configuration as it would be'
+      return { config: configFrom({ ...settings, connection }, file, called, { env }), from: called }
+    },
+    env,
+    protocol: undefined,
+    mayDisconnect: false,
+    signal: io.signal,
+  })
+  // What runs already, and what systemd knows of it, is not what is being set up.
+  const wanted = checks.filter(({ family }) => family !== 'recorder')
+  const all = await runDoctor({ facts, checks: wanted, signal: io.signal })
+  const redactor = createRedactor(facts.secrets)
+  const shown = all.filter(({ answer }) => answer.result !== 'ok' && answer.result !== 'skipped')
+  for (const line of shown.flatMap(linesOf)) io.print(redactor.text(line))
+  io.print(summaryOf(all))
+  return all.filter(({ answer }) => answer.result === 'failed').length
 }
 
 async function agreed(
   values: Values,
   io: Io,
-  { verdict, file, existing }: Readonly<{ verdict: number; file: string; existing: string | null }>,
+  { failures, file, isThere }: Readonly<{ failures: number; file: string; isThere: boolean }>,
 ): Promise<boolean> {
   const doubts = [
-    ...(verdict > 0 ? [`${verdict} ${verdict === 1 ? 'check has' : 'checks have'} failed`] : []),
-    ...(existing === null ? [] : [`${file} is there already, and is changed`]),
+    ...(failures > 0 ? [`${failures} ${failures === 1 ? 'check has' : 'checks have'} failed`] : []),
+    ...(isThere ? [`${file} is there already, and is changed`] : []),
   ]
   if (values.yes) {
     if (doubts.length === 0 || values.force) return true
@@ -154,42 +169,39 @@ async function agreed(
 }
 
 /** The secret first: a configuration that points to nothing would keep a service from starting. */
-async function write(file: string, proposed: Settings, connectionString: string): Promise<void> {
+async function write(
+  settings: Settings,
+  { file, connectionString, isUnits }: Wanted & Readonly<{ isUnits: boolean }>,
+): Promise<void> {
   const dir = dirname(file)
   await mkdir(dir, { recursive: true, mode: 0o755 })
   const secret = join(dir, secretName)
   await writeFileDurably(secret, `${connectionString}\n`, 0o600)
   // The unit hands it over as a credential, because its user may not read the file.
-  const connectionStringFile = (await hasUnit()) ? handedOver : secret
-  const connection = { ...(proposed.connection as object), connectionStringFile }
-  await writeFileDurably(file, `${JSON.stringify({ ...proposed, connection }, null, 2)}\n`, 0o644)
-  await ownedLike(dir, [secret, file])
-}
-
-/** Root sets up what belongs to another user: what it writes there belongs to that user too. */
-async function ownedLike(dir: string, files: readonly string[]): Promise<void> {
-  const { uid, gid } = await stat(dir)
-  if (process.getuid?.() !== 0 || uid === 0) return
-  for (const each of files) await chown(each, uid, gid)
-  await chmod(dir, 0o755)
+  const connectionStringFile = isUnits ? handedOver : secret
+  const connection = { ...(settings.connection as object), connectionStringFile }
+  await writeFileDurably(file, `${JSON.stringify({ ...settings, connection }, null, 2)}\n`, 0o644)
 }
 
 const unitFiles = ['/etc/systemd/system/hubrec.service', '/lib/systemd/system/hubrec.service']
 
-async function hasUnit(): Promise<boolean> {
-  const found = await Promise.all(unitFiles.map(unit => stat(unit).catch(() => null)))
-  return found.some(each => each !== null)
+/** The unit reads one configuration only. */
+async function isReadByUnit(file: string): Promise<boolean> {
+  if (file !== standardFile) return false
+  return (await Promise.all(unitFiles.map(exists))).includes(true)
 }
 
-async function start(values: Values, io: Io): Promise<ExitCode> {
-  if (values['no-service'] || !(await hasUnit())) {
-    io.print(
-      'next: start it with `hubrec run`, or install the unit (systemd/hubrec.service) and `systemctl enable --now hubrec`',
-    )
-    return 0
-  }
+function next(io: Io, file: string): ExitCode {
+  const config = file === standardFile ? '' : ` --config ${file}`
+  const installed = file === standardFile ? ', or install the unit (systemd/hubrec.service) and run this again' : ''
+  io.print(`next: start it with \`hubrec run${config}\`${installed}`)
+  return 0
+}
+
+/** One that runs already takes the new configuration, too. */
+async function start(io: Io): Promise<ExitCode> {
   try {
-    await promisify(execFile)('systemctl', ['enable', '--now', 'hubrec.service'])
+    for (const verb of ['enable', 'restart']) await promisify(execFile)('systemctl', [verb, 'hubrec.service'])
     io.print('the recorder runs; next: `hubrec status`, and `hubrec doctor` whenever something is wrong')
     return 0
   } catch (error) {

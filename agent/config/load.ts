@@ -35,14 +35,25 @@ export async function loadConfig(source: ConfigSource): Promise<{ config: Config
   const named = source.file ?? (source.env.HUBREC_CONFIG || undefined)
   const path = resolve(named ?? source.defaultFile ?? standardFile)
   const text = await readText(path, named !== undefined)
-  const overrides = overridesOf(source)
-  const result = parseSettings(override(text === null ? {} : parseJson(text, path), overrides))
+  if (text === null) return { config: configFrom({}, path, 'the configuration', source), file: null }
+  return { config: configFrom(parseJson(text, path), path, `the configuration (${path})`, source), file: path }
+}
 
-  if ('problems' in result) {
-    const problems = result.problems.map(problem => inPlace(problem, overrides))
-    throw invalid(text === null ? 'the configuration' : `the configuration (${path})`, problems)
-  }
-  return { config: settle(result.settings, dirname(path)), file: text === null ? null : path }
+/**
+ * @param content of the file
+ * @param path absolute; of the file, whether it is there already or not
+ * @param called what the file is called where something is wrong with it
+ * @throws AgentError `CONFIG_INVALID` with every problem
+ */
+export function configFrom(content: unknown, path: string, called: string, source: ConfigSource): Config {
+  const overrides = overridesOf(source)
+  const result = parseSettings(override(content, overrides))
+  if ('problems' in result)
+    throw invalid(
+      called,
+      result.problems.map(problem => inPlace(problem, overrides)),
+    )
+  return settle(result.settings, dirname(path))
 }
 
 /** @returns `null` when the file is missing and need not be there */

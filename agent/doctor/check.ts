@@ -1,6 +1,6 @@
 /**
- * What a check is: one question that decides whether this device can reach its hub. To add one, write a file that exports a
- * `Check`, and name it in checks.ts.
+ * What a check is: one question that decides whether this device can reach its hub. To add one, write a file in checks/ that exports
+ * a `Check`, and name it in checks.ts.
  */
 import type { Facts } from './facts.js'
 
@@ -48,18 +48,3 @@ const answer = (
   info: Answer['info'] = undefined,
   remedies: readonly string[] | undefined = undefined,
 ): Answer => ({ result, found, ...(info ? { info } : {}), ...(remedies ? { remedies } : {}) })
-
-/** The worst of several answers to one question: all that was found, worst first. */
-export function together(answers: readonly Answer[]): Answer {
-  const order: readonly Result[] = ['failed', 'warning', 'ok', 'skipped']
-  const sorted = [...answers].sort((a, b) => order.indexOf(a.result) - order.indexOf(b.result))
-  const [worst] = sorted
-  if (worst === undefined) return skipped('there is nothing to ask')
-  const remedies = [...new Set(sorted.flatMap(each => (each.result === worst.result ? (each.remedies ?? []) : [])))]
-  return {
-    result: worst.result,
-    found: sorted.map(({ found }) => found).join('; '),
-    info: Object.assign({}, ...answers.map(({ info }) => info)),
-    ...(remedies.length > 0 ? { remedies } : {}),
-  }
-}

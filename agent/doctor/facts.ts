@@ -8,7 +8,7 @@ import type { Trust } from '../../transports/trust.js'
 import type { Protocol } from '../../transports/wire-event.js'
 import { assignmentStore } from '../assignment-store.js'
 import type { Config } from '../config/config.js'
-import { loadConfig } from '../config/load.js'
+import { type ConfigSource, loadConfig } from '../config/load.js'
 import { askDaemon } from '../control.js'
 import { readSecrets } from '../credential-at-start.js'
 import type { ProbeAnswer } from '../evidence/probe-answer.js'
@@ -16,15 +16,17 @@ import { createSystemLookup, type SystemLookup } from '../probes/names.js'
 import type { Target } from '../probes/probe.js'
 import { runProbes } from '../probes/run.js'
 import { firstChoice } from '../protocols.js'
+import { readSdkVersions, type SdkVersions } from '../sdk-versions.js'
 import type { Status } from '../status.js'
 import { targetOf } from '../wiring.js'
 
 export type FactsOptions = Readonly<{
-  /** Where it is known already; `configFile` is then not read. */
-  config?: Config
+  /** Asked once. @throws AgentError with all that is wrong */
+  config(): Promise<Configured>
+  /** Of whoever tells what is found, so that what is read here is kept out of that too; else its own. */
+  secrets?: Secrets
   /** Whether it is the recorder itself that asks. */
   isDaemon?: boolean
-  configFile: string | undefined
   env: NodeJS.ProcessEnv
   /** In place of the configured one. */
   protocol: Protocol | undefined
@@ -40,6 +42,15 @@ export type FactsOptions = Readonly<{
   runRoot?: string
 }>
 
+/** `from`: where the configuration is from, in words. */
+export type Configured = Readonly<{ config: Config; from: string }>
+
+/** As it lies on the disk. @throws AgentError */
+export async function loaded(source: ConfigSource): Promise<Configured> {
+  const { config, file } = await loadConfig(source)
+  return { config, from: file ?? 'no file, so defaults and the environment' }
+}
+
 export type Secret = Readonly<{ credential: Credential; trust: Trust; findProxy: FindProxy }>
 
 export interface Facts {
@@ -48,8 +59,8 @@ export interface Facts {
   readonly secrets: Secrets
   readonly roots: Readonly<{ procRoot: string; sysRoot: string; etcRoot: string; runRoot: string }>
   readonly lookup: SystemLookup
-  /** With the file that it came from; `null` where there is none. @throws AgentError */
-  config(): Promise<Readonly<{ config: Config; file: string | null }>>
+  /** @throws AgentError */
+  config(): Promise<Configured>
   /** @throws AgentError with all that is wrong */
   secret(): Promise<Secret>
   /** @throws IdentityError */
@@ -59,9 +70,11 @@ export interface Facts {
   target(): Promise<Target>
   /** What the probes of an outage find, all of them. */
   probed(): Promise<readonly ProbeAnswer[]>
-  /** What a daemon of this configuration answers; `null` where none runs. */
+  /** The packages of the SDK that hubrec itself uses. */
+  sdk(): SdkVersions
+  /** What a daemon of this configuration answers; `null` where none runs. @throws where there is one, and it does not answer */
   ask(question: string): Promise<unknown>
-  /** `null` where no daemon of this configuration runs. */
+  /** `null` where no daemon of this configuration runs. @throws where there is one, and it does not answer */
   daemon(): Promise<Status | null>
 }
 
@@ -70,12 +83,8 @@ const every: readonly Protocol[] = ['mqtt', 'mqtt-ws', 'amqp', 'amqp-ws']
 export function createFacts(options: FactsOptions): Facts {
   const { signal, clock = systemClock(), lookup = createSystemLookup() } = options
   const { procRoot = '/proc', sysRoot = '/sys', etcRoot = '/etc', runRoot = '/run' } = options
-  const secrets = createSecrets()
-  const config = once(async () => {
-    if (options.config !== undefined) return { config: options.config, file: null }
-    const { config, file } = await loadConfig({ file: options.configFile, env: options.env })
-    return { config, file }
-  })
+  const { secrets = createSecrets() } = options
+  const config = once(options.config)
   const secret = once(async () => {
     const { config: found } = await config()
     const kept = assignmentStore(join(found.stateDir, 'assignment.json'), () => undefined)
@@ -115,8 +124,7 @@ export function createFacts(options: FactsOptions): Facts {
       },
     })
   })
-  const ask = async (question: string): Promise<unknown> =>
-    askDaemon((await config()).config.controlSocket, question).catch(() => null)
+  const ask = async (question: string): Promise<unknown> => askDaemon((await config()).config.controlSocket, question)
   const daemon = once(async () => (await ask('status')) as Status | null)
   return {
     options,
@@ -130,6 +138,7 @@ export function createFacts(options: FactsOptions): Facts {
     protocols,
     target,
     probed,
+    sdk: () => readSdkVersions(import.meta.url),
     ask,
     daemon,
   }

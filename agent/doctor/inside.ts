@@ -1,7 +1,7 @@
 /** Doctor inside the daemon: one run at a time, whoever asks, and what the daemon knows of itself is not asked over a socket. */
+import type { Secrets } from '../../transports/secrets.js'
 import type { Config } from '../config/config.js'
 import type { Status } from '../status.js'
-import { versions } from '../versions.js'
 import { checks } from './checks.js'
 import { createFacts } from './facts.js'
 import { runDoctor } from './run.js'
@@ -10,6 +10,8 @@ import { type Report, reportOf } from './tell.js'
 export type InsideOptions = Readonly<{
   config: Config
   env: NodeJS.ProcessEnv
+  /** Of the daemon: what is read here is kept out of what it tells, too. */
+  secrets: Secrets
   signal: AbortSignal
   status(): Promise<Status>
   /** What the daemon answers to this question of its control socket. */
@@ -19,12 +21,19 @@ export type InsideOptions = Readonly<{
 /** A direct method is waited for by its caller for 30 s, and the way there and back takes its part. */
 const wholeLimitMs = 20_000
 
-export function createDoctorInside({ config, env, signal, status, ask }: InsideOptions): () => Promise<Report> {
+export function createDoctorInside({
+  config,
+  env,
+  secrets,
+  signal,
+  status,
+  ask,
+}: InsideOptions): () => Promise<Report> {
   let running: Promise<Report> | null = null
   const run = async (): Promise<Report> => {
     const facts = createFacts({
-      config,
-      configFile: undefined,
+      config: async () => ({ config, from: 'as the recorder has read it at its start' }),
+      secrets,
       env,
       protocol: undefined,
       mayDisconnect: false,
@@ -32,7 +41,7 @@ export function createDoctorInside({ config, env, signal, status, ask }: InsideO
       signal,
     })
     const all = await runDoctor({ facts: { ...facts, daemon: status, ask }, checks, signal, wholeLimitMs })
-    return reportOf(all, about())
+    return reportOf(all)
   }
   return () => {
     running ??= run().finally(() => {
@@ -40,9 +49,4 @@ export function createDoctorInside({ config, env, signal, status, ask }: InsideO
     })
     return running
   }
-}
-
-export function about(): Readonly<Record<string, unknown>> {
-  const { hubrec, node, os, sdk } = versions()
-  return { hubrec, node, os, sdk, at: new Date().toISOString() }
 }

@@ -1,4 +1,5 @@
 /** All checks, each as soon as what it needs is known, within one limit: whatever hangs costs its own answer. */
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AgentError } from '../errors.js'
 import { type Answer, type Check, failed, skipped } from './check.js'
@@ -83,6 +84,8 @@ async function asked(check: Check, facts: Facts, whole: AbortSignal, limitMs: nu
  */
 function limited(outer: AbortSignal, ms: number): Readonly<{ signal: AbortSignal; end(): void }> {
   const controller = new AbortController()
+  // All checks at once wait for the one, which is no leak.
+  setMaxListeners(0, controller.signal)
   const abort = (): void => controller.abort(outer.reason)
   const timer = setTimeout(() => controller.abort(), ms)
   if (outer.aborted) abort()

@@ -1,4 +1,5 @@
 /** What doctor found, for people and for scripts. */
+import { versions } from '../versions.js'
 import type { Answered } from './run.js'
 
 const marks = { ok: 'ok', warning: 'WARNING', failed: 'FAILED', skipped: 'skipped' } as const
@@ -33,9 +34,11 @@ export type Report = Readonly<{
   >
 }>
 
-export function reportOf(all: readonly Answered[], about: Readonly<Record<string, unknown>>): Report {
+/** @param at RFC 3339 */
+export function reportOf(all: readonly Answered[], at = new Date().toISOString()): Report {
+  const { hubrec, node, os, sdk } = versions()
   return {
-    additional_info: about,
+    additional_info: { hubrec, node, os, sdk, at },
     checks: Object.fromEntries(
       all.map(({ check, answer, tookMs }) => {
         const { result, found, info, remedies = check.remedies } = answer

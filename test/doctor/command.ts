@@ -7,7 +7,7 @@ import { type Check, families, ok } from '../../agent/doctor/check.js'
 import { checks } from '../../agent/doctor/checks.js'
 import { createFacts } from '../../agent/doctor/facts.js'
 import { runDoctor } from '../../agent/doctor/run.js'
-import { linesOf, reportOf, summaryOf } from '../../agent/doctor/tell.js'
+import { linesOf, type Report, reportOf, summaryOf } from '../../agent/doctor/tell.js'
 import { startHub } from '../hub/hub.js'
 import { doctorPage } from '../support/doctor-page.js'
 import { Gateway } from '../support/hubrec.js'
@@ -46,7 +46,9 @@ t.test('the page tells every check with its remedy', async t => {
 })
 
 const facts = createFacts({
-  configFile: undefined,
+  config: async () => {
+    throw new Error('nobody asks for it')
+  },
   env: {},
   protocol: undefined,
   mayDisconnect: false,
@@ -103,7 +105,7 @@ t.test('what hangs costs its own answer, what fails says why, and what waits for
     'skipped  waits-on           waits for waits',
   ])
   t.equal(summaryOf(all), '1 ok, 0 warnings, 2 failed, 2 skipped')
-  t.match(reportOf(all, { at: 'now' }), {
+  t.match(reportOf(all, 'now'), {
     additional_info: { at: 'now' },
     checks: {
       good: { result: { result: 'ok', details: ['it is'] }, additional_info: { n: 1, question: 'Well?' } },
@@ -128,6 +130,7 @@ t.test('the command: 0 where all is well, 1 where a check has failed, 2 for what
 
   const well = await gateway.run('doctor', '--config', gateway.configFile)
   t.equal(well.code, 0, well.out + well.err)
+  t.equal(well.err, '', 'nothing but what was asked for, no warning of Node either')
   t.match(well.out, /^ok {7}sign-in {12}over mqtt, and methods are subscribed/m)
   t.match(well.out, /\d+ ok, \d+ warnings?, 0 failed, \d+ skipped\n$/)
   t.notOk(well.out.includes('SharedAccessKey') || well.out.includes(String.fromCharCode(27)))
@@ -156,4 +159,16 @@ t.test('the command: 0 where all is well, 1 where a check has failed, 2 for what
   door.heal()
   t.match(await until(/^ok +tcp-mqtt/), /takes connections/)
   child.kill('SIGINT')
+
+  const lines = gateway.follow('doctor', '--watch', '--json', '--config', gateway.configFile)
+  const first = JSON.parse(await lines.line()) as Report
+  t.strictSame(
+    Object.keys(first.checks),
+    checks.map(({ id }) => id),
+  )
+  await door.set({ kind: 'refuse' })
+  const then = JSON.parse(await lines.line()) as Report
+  t.equal(then.checks['tcp-mqtt']?.result.result, 'failed')
+  t.notOk('configuration' in then.checks, 'what is as before is not said again')
+  lines.child.kill('SIGINT')
 })

@@ -151,5 +151,21 @@ t.test('clock-references: another host reads the same, or it does not', async t 
     clock: at(new Date(Date.now() + 7_200_000).toISOString()),
   })
   t.match(brief(ahead), /^failed: it is 7\d\d\d(\.\d+)? s ahead of 127\.0\.0\.1/)
+
+  const door = await hub.addDevice('clock')
+  const asked = { ...story, config: { ...throughDoor(hub, door.port), probes: story.config.probes } }
+  const both = /^ok: within .* s (?:behind|ahead of) 127\.0\.0\.1:\d+, .* s (?:behind|ahead of) localhost$/
+  t.match(brief(await examine('clock-references', asked)), both)
+  const late = createServer((_, response) => {
+    response.setHeader('date', new Date(Date.now() - 7_200_000).toUTCString()).end('Microsoft Connect Test')
+  }).listen(0, '127.0.0.1')
+  await once(late, 'listening')
+  t.teardown(() => late.close())
+  const portalUrl = `http://127.0.0.1:${(late.address() as AddressInfo).port}/`
+  const differing = await examine('clock-references', {
+    ...asked,
+    config: { ...asked.config, probes: { ...asked.config.probes, portalUrl } },
+  })
+  t.match(brief(differing), /^warning: the others differ: it is 7\d\d\d(\.\d+)? s ahead of 127\.0\.0\.1/)
   t.equal(brief(await examine('clock-references')), 'skipped: no host that was asked told the time')
 })

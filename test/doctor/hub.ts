@@ -1,13 +1,19 @@
 /** The hub itself: ports, certificates, WebSocket, sign-in. Each check once as it should be, and once as it should not. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { checks } from '../../agent/doctor/checks.js'
+import { AgentError } from '../../agent/errors.js'
+import { openRing } from '../../agent/ring/open.js'
 import { createTrust } from '../../transports/trust.js'
 import { startHub } from '../hub/hub.js'
-import { brief, examine, examineAll, nobodysHub, throughDoor } from '../support/examined.js'
+import { brief, examine, examineAll, nobodysHub, type Story, throughDoor } from '../support/examined.js'
 import { shutPort } from '../support/ports.js'
+import { recordJson, stamp } from '../support/ring-records.js'
 
 const hub = await startHub()
 t.teardown(() => hub.close())
@@ -105,6 +111,55 @@ for (const protocol of ['mqtt', 'mqtt-ws', 'amqp', 'amqp-ws'] as const) {
     await hub.enableDevice('pump')
   })
 }
+
+t.test('sign-in: somebody else than the recorder of this device is not signed in unless told to', async t => {
+  const stateDir = t.testdir({ ring: {} })
+  const { ring } = await openRing({ dir: join(stateDir, 'ring'), budgetBytes: 1 << 20, stamp })
+  const ask = (more: Partial<Story> = {}) =>
+    examine('sign-in', { ...reached(), ...more, config: { ...reached().config, stateDir } })
+  t.match(brief(await ask()), /^ok: over mqtt/, 'a ring that has recorded nothing is nobody’s')
+  const device = { hub: 'localhost', deviceId: 'pump', moduleId: null }
+  const start = (data: object) => JSON.stringify({ ...JSON.parse(recordJson(1)), type: 'start', data })
+  await ring.append(start({ device: { ...device, deviceId: 'fan' } }), 'kernel')
+  const from = hub.log.length
+  t.equal(
+    brief(await ask()),
+    'skipped: the recorder here is fan at localhost, and pump at localhost may be somebody who would be thrown out: left out without --may-disconnect',
+  )
+  t.strictSame(
+    hub.log.slice(from).filter(({ type }) => type === 'connect'),
+    [],
+  )
+  t.match(brief(await ask({ mayDisconnect: true })), /^ok: over mqtt/)
+  await ring.append(start({ device }), 'kernel')
+  await ring.close()
+  t.match(brief(await ask()), /^ok: over mqtt/)
+})
+
+t.test('sign-in: while a recorder is there that does not answer, or may not be asked, nobody signs in', async t => {
+  // The path of a socket may have 107 bytes, and those of the runner have more.
+  const dir = mkdtempSync(join(tmpdir(), 'control-'))
+  const socket = join(dir, 'control.sock')
+  const broken = createServer((_, response) => response.writeHead(500).end('no')).listen(socket)
+  await once(broken, 'listening')
+  t.teardown(() => {
+    broken.close()
+    rmSync(dir, { recursive: true, force: true })
+  })
+  const found = await examineAll(checks, { ...reached(), config: { ...reached().config, controlSocket: socket } })
+  t.equal(brief(found.get('daemon')!), 'failed: the daemon answered 500: no')
+  t.equal(brief(found.get('sign-in')!), 'skipped: waits for daemon')
+  const forbidden = await examineAll(checks, {
+    ...reached(),
+    instead: () => ({
+      daemon: async () => {
+        throw new AgentError('USAGE', 'it may not be asked by this user')
+      },
+    }),
+  })
+  t.equal(brief(forbidden.get('daemon')!), 'skipped: USAGE: it may not be asked by this user')
+  t.equal(brief(forbidden.get('sign-in')!), 'skipped: waits for daemon')
+})
 
 t.test(
   'other-clients: nothing else, and a process that has a connection: then nobody signs in unless told to',

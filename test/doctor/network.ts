@@ -69,6 +69,12 @@ t.test('mtu: what the interface takes, and TLS that is not answered behind a por
     'ok: eth0 takes 1500 bytes, and TLS came through',
   )
   t.match(brief(await examine('mtu', { ...reached, files: files('1000') })), /^warning: eth0 takes 1000 bytes/)
+  const shut = await shutPort()
+  const nobody = { ...reached, config: throughDoor(hub, door.port, { ports: { mqtt: shut, amqp: shut, https: shut } }) }
+  t.equal(
+    brief(await examine('mtu', { ...nobody, files: files('1500') })),
+    'skipped: eth0 takes 1500 bytes; nothing large has come through that would tell more',
+  )
   await door.set({ kind: 'silent' })
   t.match(
     brief(await examine('mtu', { ...reached, files: files('1500') })),

@@ -46,8 +46,12 @@ t.test('power: a Pi that has enough, one that had not, one that has not, and wha
   t.equal(brief(await examine('power', { files: { 'sys/x': '' } })), 'skipped: this host does not measure it')
 })
 
-t.test('sdk-versions', async t => {
+t.test('sdk-versions: as new as can be, and one that was left behind', async t => {
   t.match(brief(await examine('sdk-versions')), /^ok: azure-iot-device 1\.\d+\.\d+, as new as of /)
+  const behind = await examine('sdk-versions', {
+    instead: facts => ({ sdk: () => ({ ...facts.sdk(), device: '1.17.0' }) }),
+  })
+  t.match(brief(behind), /^warning: azure-iot-device 1\.17\.0 is older than .*; .* are of different ages: /)
 })
 
 t.test('ring: whole, damaged, and not there yet', async t => {

@@ -5,24 +5,15 @@
 import device from 'azure-iot-device'
 import t from 'tap'
 import type { Protocol, WireEvent } from '../../transports/wire-event.js'
-import { type Fault, startHub } from '../hub/hub.js'
+import type { Fault } from '../hub/hub.js'
 import { breaches } from '../support/pairing.js'
-import { inWords, makeClients, type RecordedClient } from '../support/recorded-client.js'
-import { startToldDaemon } from '../support/told-daemon.js'
+import { inWords, type RecordedClient, startScene } from '../support/recorded-client.js'
 import { storiesOf } from '../support/wire-words.js'
 
 const { Message } = device
 
-const hub = await startHub()
-const daemon = await startToldDaemon()
+const { hub, daemon, application } = await startScene(t)
 const { untilTold } = daemon
-const application = makeClients(hub, daemon)
-t.teardown(async () => {
-  await daemon[Symbol.asyncDispose]()
-  await hub.close()
-  // The SDK waits for answers that do not come, and nobody can tell it not to.
-  setImmediate(() => process.exit())
-})
 
 const isEnd = ({ type }: WireEvent): boolean => type === 'closed' || type === 'refused'
 

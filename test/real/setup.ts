@@ -22,12 +22,14 @@ function place(t: Test) {
   const secret = join(dir, 'connection-string')
   const ports = { mqtt: door.port, amqp: door.port, https: door.port }
   const before = {
-    connection: { ports, caFile: hub.caFile, knownRootsFile: hub.caFile },
+    // Relative to the file, as it is allowed.
+    connection: { ports, caFile: 'ca.pem', knownRootsFile: 'ca.pem' },
     stateDir: join(dir, 'state'),
     probes: { portalUrl: null, controlName: null },
     logLevel: 'debug',
   }
   writeFileSync(file, JSON.stringify(before))
+  writeFileSync(join(dir, 'ca.pem'), hub.ca)
   return { dir, file, secret, before }
 }
 

@@ -7,10 +7,11 @@ const header = `# What doctor asks
 
 Made from the checks (\`agent/doctor/checks/\`). \`hubrec doctor\` asks all of them, those at once that do not wait for one another, within
 30 s; a check whose need is not met is skipped and says for what it waits. It uses the credential that is configured and no other,
-and signs in with it only while no recorder runs and no other program of this host is connected to the hub (\`--may-disconnect\` allows
-that). \`--protocol P\` asks as if P were configured, \`--watch\` asks again every 5 s and prints what has changed. It exits with 1 where
-a check has failed. \`--json\` has the shape of \`iotedge check\`: \`checks.<id>.result.result\` is \`ok\`, \`warning\`, \`failed\` or \`skipped\`,
-\`details\` begins with what was found, \`additional_info\` has the values. The direct method \`RunDoctor\` answers the same from inside the
+and signs in with it only while no recorder runs, no other program of this host is connected to the hub, and the ring here is of no other
+device (\`--may-disconnect\` allows the last two). \`--protocol P\` asks as if P were configured, \`--watch\` asks again every 5 s and prints what
+has changed. It exits with 1 where a check has failed. \`--json\` has the shape of \`iotedge check\`: \`checks.<id>.result.result\` is \`ok\`,
+\`warning\`, \`failed\` or \`skipped\`, \`details\` begins with what was found, \`additional_info\` has the values; with \`--watch\` each line is
+such a report, of the checks that have changed. The direct method \`RunDoctor\` answers the same from inside the
 recorder, and each bundle has it as \`doctor.json\`.
 `
 

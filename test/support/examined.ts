@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Answer, Check } from '../../agent/doctor/check.js'
 import { checks } from '../../agent/doctor/checks.js'
-import { createFacts, type Facts, type FactsOptions } from '../../agent/doctor/facts.js'
+import { createFacts, type Facts, type FactsOptions, loaded } from '../../agent/doctor/facts.js'
 import { runDoctor } from '../../agent/doctor/run.js'
 import type { Hub } from '../hub/hub.js'
 
-export type Story = Partial<Omit<FactsOptions, 'config' | 'configFile' | 'signal'>> &
+export type Story = Partial<Omit<FactsOptions, 'config' | 'signal'>> &
   Readonly<{
     /** Beside `stateDir`, which is a directory of its own. */
     config?: Readonly<Record<string, unknown>>
@@ -53,9 +53,10 @@ export async function examineAll(which: readonly Check[], story: Story = {}): Pr
       JSON.stringify({ stateDir: 'state', controlSocket: 'control.sock', ...rest, probes: quiet }),
     )
     const roots = files === undefined ? {} : placed(dir, files)
+    const whole = { HUBREC_CONNECTION_STRING: connectionString, ...env }
     const facts = createFacts({
-      configFile,
-      env: { HUBREC_CONNECTION_STRING: connectionString, ...env },
+      config: () => loaded({ file: configFile, env: whole }),
+      env: whole,
       protocol: undefined,
       mayDisconnect: false,
       signal: new AbortController().signal,

@@ -6,8 +6,8 @@ import mqttDevice from 'azure-iot-device-mqtt'
 import type { Test } from 'tap'
 import { recorded } from '../../agent/library.js'
 import type { Protocol } from '../../transports/wire-event.js'
-import type { Door, Hub } from '../hub/hub.js'
-import type { ToldDaemon } from './told-daemon.js'
+import { type Door, type Hub, startHub } from '../hub/hub.js'
+import { startToldDaemon, type ToldDaemon } from './told-daemon.js'
 
 export type Kind = 'stock' | 'recorded'
 
@@ -27,8 +27,19 @@ export const inWords = (error: unknown): object => {
   return { name: error.name, message: error.message.replace(/:\d{4,5}\b/g, ':PORT'), class: error.constructor.name }
 }
 
-/** Whoever makes clients has them end by themselves what they may: the SDK waits up to 45 s for a hub that has gone. */
-export function makeClients(hub: Hub, daemon: ToldDaemon) {
+/** A hub, a daemon that is told, and what makes an application at both. The process ends with the scene. */
+export async function startScene(t: Test) {
+  const [hub, daemon] = await Promise.all([startHub(), startToldDaemon()])
+  t.teardown(async () => {
+    await daemon[Symbol.asyncDispose]()
+    await hub.close()
+    // The SDK waits 45 s for answers to what it said after the hub's close, and nobody can tell it not to.
+    setImmediate(() => process.exit())
+  })
+  return { hub, daemon, application: makeClients(hub, daemon) }
+}
+
+function makeClients(hub: Hub, daemon: ToldDaemon) {
   let devices = 0
   return async (t: Test, kind: Kind, protocol: Protocol): Promise<RecordedClient> => {
     const name = `app-${++devices}`
@@ -47,11 +58,9 @@ export function makeClients(hub: Hub, daemon: ToldDaemon) {
     const agent = hub.doorAgent(name)
     const webSocket = { mqtt: { webSocketAgent: agent }, amqp: { webSocketAgent: agent } }
     await client.setOptions({ ca: hub.ca, ...(isWebSocket ? webSocket : {}) })
-    t.teardown(async () => {
-      await Promise.race([
-        client.close().catch(() => undefined),
-        new Promise(resolve => setTimeout(resolve, 500).unref()),
-      ])
+    t.teardown(() => {
+      // Nobody waits for the goodbye, nor asks how it went: a hub that has gone never answers it.
+      client.close().catch(() => undefined)
       agent.destroy()
     })
     return { client, door, name, seen }

@@ -1,6 +1,7 @@
 /** Whether the configuration can be read, and nobody but its owner can read what is secret. */
 import { stat } from 'node:fs/promises'
 import type { Config } from '../../config/config.js'
+import { isForbidden, isMissing } from '../../exists.js'
 import { type Check, ok, warning } from '../check.js'
 
 export const configuration: Check = {
@@ -10,15 +11,11 @@ export const configuration: Check = {
   why: 'Without a configuration hubrec does not start; with secrets that everybody can read, anybody can be this device.',
   remedies: ['Mend what is named; `hubrec doctor` says all that is wrong at once.'],
   needs: [],
-  async ask({ config, options }) {
-    const { config: found, file } = await config()
-    const isGiven = options.config !== undefined
+  async ask({ config }) {
+    const { config: found, from } = await config()
     const open = (await Promise.all(secretFiles(found).map(isOpen))).flatMap(each => each ?? [])
-    const where = isGiven
-      ? 'as the recorder has read it at its start'
-      : (file ?? 'no file, so defaults and the environment')
-    if (open.length === 0) return ok(where, { file })
-    return warning(`${where}; everybody on this host can read ${open.join(', ')}`, { file, open }, [
+    if (open.length === 0) return ok(from, { from })
+    return warning(`${from}; everybody on this host can read ${open.join(', ')}`, { from, open }, [
       `Run \`chmod o-rwx ${open.join(' ')}\`.`,
     ])
   },
@@ -41,8 +38,13 @@ function secretFiles({ connection }: Config): string[] {
 
 const othersRead = 0o004
 
-/** What is not there is another check's affair. */
+/** What is not there, or not for us, is the affair of the check that reads it. */
 async function isOpen(file: string): Promise<string | null> {
-  const found = await stat(file).catch(() => null)
-  return found?.isFile() && (found.mode & othersRead) !== 0 ? file : null
+  try {
+    const found = await stat(file)
+    return found.isFile() && (found.mode & othersRead) !== 0 ? file : null
+  } catch (error) {
+    if (isMissing(error) || isForbidden(error)) return null
+    throw error
+  }
 }

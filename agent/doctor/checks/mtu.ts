@@ -40,8 +40,13 @@ export const mtu: Check = {
         info,
       )
     if (!Number.isFinite(bytes)) return skipped(`the MTU of ${name} is not shown`)
-    return bytes < smallest
-      ? warning(`${name} takes ${bytes} bytes, less than any road has to`, info)
-      : ok(`${name} takes ${bytes} bytes, and TLS came through`, info)
+    if (bytes < smallest) return warning(`${name} takes ${bytes} bytes, less than any road has to`, info)
+    // A certificate is the first large packet: whether it was trusted is another question.
+    const isThrough = answersOf({ probes }, 'tls').some(
+      ({ error, certificate }) => error === null || certificate !== null,
+    )
+    return isThrough
+      ? ok(`${name} takes ${bytes} bytes, and TLS came through`, info)
+      : skipped(`${name} takes ${bytes} bytes; nothing large has come through that would tell more`)
   },
 }

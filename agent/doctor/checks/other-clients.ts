@@ -19,14 +19,16 @@ export const otherClients: Check = {
       answersOf({ probes: await probed() }, 'resolve').flatMap(each => (each.isHub ? each.addresses : [])),
     )
     if (addresses.size === 0) return ok('the name leads nowhere, so nothing is')
-    const sockets = await askForSockets([...addresses]).catch(() => null)
-    if (sockets === null) return (options.mayDisconnect ? ok : skipped)('`ss` cannot be asked, so nobody knows')
+    const sockets = await askForSockets([...addresses]).catch((error: Error) => error)
+    if (sockets instanceof Error)
+      return (options.mayDisconnect ? ok : skipped)(`nobody knows: \`ss\` cannot be asked (${sockets.message})`)
     const mine = sockets.filter(
       ({ state, peer, process: owner }) =>
         state === 'ESTAB' && owner?.pid !== process.pid && ports.some(port => peer.endsWith(`:${port}`)),
     )
-    // The recorder's own is not counted where it is the recorder that asks.
-    const own = options.isDaemon !== true && (await daemon())?.connection.state === 'online' ? 1 : 0
+    // Where it is the recorder that asks, its own is not among them. One that cannot be asked is the affair of the check `daemon`.
+    const isOnline = async (): Promise<boolean> => (await daemon().catch(() => null))?.connection.state === 'online'
+    const own = options.isDaemon !== true && (await isOnline()) ? 1 : 0
     const info = { sockets: mine.map(({ peer, process, cgroup }) => ({ peer, process, cgroup })) }
     if (mine.length <= own) return ok(own === 1 ? 'only by the recorder' : 'by nothing', info)
     const named = mine

@@ -1,10 +1,10 @@
 /** Whether the hub lets this device in, and its methods: with its own credential, and only where nobody is thrown out by it. */
-
 import { supervise } from '../../../transports/supervisor.js'
 import { trustOf } from '../../../transports/trust.js'
 import type { WireEvent } from '../../../transports/wire-event.js'
 import { errorText } from '../../diagnosis/words.js'
 import { firstChoice, loadTap } from '../../protocols.js'
+import { type Device, deviceName, statusFromRing } from '../../status.js'
 import { limitsOf, wiringOf } from '../../wiring.js'
 import { type Answer, type Check, failed, ok, skipped } from '../check.js'
 import type { Facts } from '../facts.js'
@@ -18,15 +18,29 @@ export const signIn: Check = {
     'In the portal, open the device: it must exist and be enabled; compare its keys.',
     'Run `hubrec explain 401003` for what each refusal means.',
   ],
-  needs: ['identity', 'other-clients'],
+  needs: ['identity', 'other-clients', 'daemon'],
   async ask(facts, signal) {
-    const status = await facts.daemon()
+    const { stateDir } = (await facts.config()).config
+    const [status, identity] = await Promise.all([facts.daemon(), facts.identity()])
+    const recorded = (status ?? (await statusFromRing(stateDir))).device
+    if (recorded !== null && !isSame(recorded, identity)) {
+      if (facts.options.mayDisconnect) return tryOnce(facts, signal)
+      return skipped(
+        `the recorder here is ${whom(recorded)}, and ${whom(identity)} may be somebody who would be thrown out: left out without --may-disconnect`,
+      )
+    }
     if (status?.connection.state === 'online') return ok(`the recorder is signed in over ${status.connection.protocol}`)
     // It tries by itself, and what it meets is in the answer about the daemon.
     if (status !== null) return skipped('the recorder is trying by itself, and a second client would disturb it')
     return tryOnce(facts, signal)
   },
 }
+
+const whom = (device: Device): string => `${deviceName(device)}${device.hub === null ? '' : ` at ${device.hub}`}`
+
+/** One that was assigned to another hub is still the same device where the provisioning service moved it: the name tells. */
+const isSame = (recorded: Device, { hub, deviceId, moduleId }: Device): boolean =>
+  recorded.deviceId === deviceId && recorded.moduleId === moduleId && (recorded.hub === null || recorded.hub === hub)
 
 async function tryOnce(facts: Facts, signal: AbortSignal): Promise<Answer> {
   const { clock, secrets } = facts

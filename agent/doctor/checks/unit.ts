@@ -1,7 +1,7 @@
 /** Whether systemd starts the recorder, and watches over it. */
 import { execFile } from 'node:child_process'
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { exists } from '../../exists.js'
 import { type Check, failed, ok, skipped, warning } from '../check.js'
 
 const unitName = 'hubrec.service'
@@ -14,11 +14,7 @@ export const unit: Check = {
   remedies: ['Run `systemctl enable --now hubrec`.', 'Run `systemctl status hubrec` and do what it says.'],
   needs: [],
   async ask({ roots }, signal) {
-    const isSystemd = await stat(join(roots.runRoot, 'systemd/system')).then(
-      () => true,
-      () => false,
-    )
-    if (!isSystemd) return skipped('systemd does not run here')
+    if (!(await exists(join(roots.runRoot, 'systemd/system')))) return skipped('systemd does not run here')
     const shown = await show(signal)
     if (shown === null) return skipped('systemd does not say')
     const {

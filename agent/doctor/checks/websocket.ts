@@ -1,10 +1,10 @@
 /** Whether WebSocket is let through as far as the hub: the upgrade is asked for, and nothing is said after it. */
-import nodeTls, { type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import { mqttUpgrade } from '../../../transports/socket-tap.js'
 import { upgrade } from '../../../transports/upgrade.js'
-import { dial } from '../../probes/dial.js'
 import { portOf } from '../../protocols.js'
 import { type Answer, type Check, failed, ok, skipped } from '../check.js'
+import { secured } from '../handshake.js'
 
 export const webSocket: Check = {
   id: 'websocket',
@@ -17,9 +17,8 @@ export const webSocket: Check = {
   ],
   needs: ['tls-websocket'],
   async ask(facts, signal) {
-    const [{ config }, { trust }, { host, port: given }, wanted, { proxy }] = await Promise.all([
+    const [{ config }, { host, port: given }, wanted, { proxy }] = await Promise.all([
       facts.config(),
-      facts.secret(),
       facts.identity(),
       facts.protocols(),
       facts.target(),
@@ -27,15 +26,9 @@ export const webSocket: Check = {
     if (!wanted.some(protocol => protocol.endsWith('-ws'))) return skipped('it is not configured here')
     if (proxy !== null) return skipped('the way leads through a proxy')
     const port = portOf('mqtt-ws', given, config.connection.ports)
-    const [address = host] = await facts.lookup(host, signal)
-    const socket = await dial(address, port, signal)
+    const { socket } = await secured(facts, host, port, signal)
     try {
-      const secured = nodeTls.connect({ socket, servername: host, secureContext: trust.context })
-      await new Promise<void>((resolve, reject) => {
-        secured.once('secureConnect', resolve)
-        secured.once('error', reject)
-      })
-      return await answerOf(secured, { host, port })
+      return await answerOf(socket, { host, port })
     } finally {
       socket.destroy()
     }
