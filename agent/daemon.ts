@@ -33,7 +33,9 @@ import { createIntake, type Intake } from './ingest/intake.js'
 import { openIngest } from './ingest/server.js'
 import { openLastGood } from './last-good.js'
 import { writeMark } from './mark.js'
+import { makeLogFile } from './methods/log-file.js'
 import { createMethods } from './methods/methods.js'
+import { createPatterns } from './methods/pattern.js'
 import { createOperatorLog, type Log } from './operator-log.js'
 import { createPipeline, type Pipeline } from './pipeline.js'
 import { createSystemLookup } from './probes/names.js'
@@ -206,6 +208,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   void verbose.begin({ crashed: ending.kind === 'crash', pid: typeof pid === 'number' ? pid : null })
   const stopListening = listenToSdk(verbose.sdk)
 
+  const logSource = { ringDir, redactor, device, patterns: createPatterns() }
   const outbox = await openOutbox({ dir: join(stateDir, 'outbox'), secrets, warn: message => log.warn(message) })
   const { allowedContainers, privateHosts } = config.upload
   const uploader = createUploader({
@@ -217,8 +220,10 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     allowed: { containers: allowedContainers, privateHosts },
     storage: { trust, findProxy },
     secrets,
-    makeBundle: ({ request }, file, signal) =>
-      makeBundle({
+    make: async ({ request }, file, signal) => {
+      const nowMs = clock.now().wallMs
+      if (request.logs) return makeLogFile(request.logs, logSource, { file, nowMs, signal })
+      return makeBundle({
         file,
         ...request,
         ringDir,
@@ -230,8 +235,9 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
         redactor: createRedactor(secrets),
         secrets,
         signal,
-        nowMs: clock.now().wallMs,
-      }),
+        nowMs,
+      })
+    },
     onStep: (task, step) => {
       log.info(`upload ${task.correlationId}: ${step}`)
       void records.record('task', { ...viewOf(task), step })

@@ -1,26 +1,26 @@
 /** What direct methods take, checked at the door: untrusted bytes become checked values, or everything wrong with them is said. */
 import * as v from 'valibot'
+import type { LogFilter, LogForm } from '../evidence/log-filter.js'
 import { parseWindow, timeForms, type Window } from '../evidence/window.js'
 import { Refusal } from './method.js'
 
-export type LogFilter = Readonly<{
-  window: Window
-  /** The last so many of the window; `null`: all. */
-  tail: number | null
-  /** Syslog's number: this and more severe; `null`: all. */
-  loglevel: number | null
-  regex: string | null
-}>
-
-export type ModuleLogsPayload = Readonly<{
-  items: readonly Readonly<{ id: string; filter: LogFilter }>[]
-  encoding: 'none' | 'gzip'
-  contentType: 'json' | 'text'
-}>
+export type ModuleLogsPayload = LogForm & Readonly<{ items: readonly Readonly<{ id: string; filter: LogFilter }>[] }>
 
 /** @param nowMs what times "ago" count from. @throws Refusal 400 */
 export function readModuleLogs(payload: Buffer, nowMs: number): ModuleLogsPayload {
-  const { items, encoding, contentType } = check(moduleLogs, payload)
+  return logsOf(check(moduleLogs, payload), nowMs)
+}
+
+/** @throws Refusal 400 */
+export function readUploadModuleLogs(
+  payload: Buffer,
+  nowMs: number,
+): ModuleLogsPayload & Readonly<{ sasUrl: string | null }> {
+  const { sasUrl, ...logs } = check(uploadedModuleLogs, payload)
+  return { ...logsOf(logs, nowMs), sasUrl }
+}
+
+function logsOf({ items, encoding, contentType }: v.InferOutput<typeof moduleLogs>, nowMs: number): ModuleLogsPayload {
   const problems: string[] = []
   const read = items.map(({ id, filter }, index) => {
     const window = windowOf(filter, nowMs, problem => problems.push(`items[${index}].filter.${problem}`))
@@ -138,12 +138,18 @@ const items = v.pipe(
   v.maxLength(itemsMax, `expected at most ${itemsMax}`),
 )
 
-const moduleLogs = object({
+const sasUrl = orNull(v.string('expected the URL of a container with its signature'))
+
+const logsEntries = {
   schemaVersion: versionOne,
   items,
   encoding: choice(['none', 'gzip']),
   contentType: choice(['json', 'text']),
-})
+}
+
+const moduleLogs = object(logsEntries)
+
+const uploadedModuleLogs = object({ ...logsEntries, sasUrl })
 
 const idExpected = 'expected the id of a mark or an episode'
 
@@ -152,7 +158,7 @@ const supportBundle = object({
   since: time,
   until: time,
   around: orNull(v.pipe(v.string(idExpected), v.minLength(1, idExpected), v.maxLength(64, idExpected))),
-  sasUrl: orNull(v.string('expected the URL of a container with its signature')),
+  sasUrl,
 })
 
 const taskStatus = object({

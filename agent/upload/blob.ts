@@ -15,6 +15,9 @@ export type StorageRoad = Readonly<{
   findProxy?: FindProxy
 }>
 
+/** What the storage tells whoever downloads it. `contentType`: default `application/zip`. */
+export type BlobForm = Readonly<{ contentType?: string; contentEncoding?: string }>
+
 export interface BlockBlob {
   /**
    * Resolves once the service has acknowledged the block. It keeps blocks that are not committed for a week.
@@ -24,7 +27,7 @@ export interface BlockBlob {
    */
   stage(id: string, bytes: Buffer, signal: AbortSignal): Promise<void>
   /** Makes the blob of these blocks, in this order, in place of what is there. @throws BlobError */
-  commit(ids: readonly string[], signal: AbortSignal): Promise<void>
+  commit(ids: readonly string[], form: BlobForm, signal: AbortSignal): Promise<void>
   /** Ends its connections. */
   close(): void
 }
@@ -73,8 +76,9 @@ export function openBlob(url: string, { trust, lookup, findProxy }: StorageRoad)
     async stage(id, bytes, abortSignal) {
       await translated(client.stageBlock(id, bytes, bytes.length, { abortSignal }), abortSignal)
     },
-    async commit(ids, abortSignal) {
-      const blobHTTPHeaders = { blobContentType: 'application/zip' }
+    async commit(ids, { contentType = 'application/zip', contentEncoding }, abortSignal) {
+      const encoded = contentEncoding === undefined ? {} : { blobContentEncoding: contentEncoding }
+      const blobHTTPHeaders = { blobContentType: contentType, ...encoded }
       await translated(client.commitBlockList([...ids], { blobHTTPHeaders, abortSignal }), abortSignal)
     },
     close: () => agent.destroy(),

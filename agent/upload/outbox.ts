@@ -1,6 +1,6 @@
 /**
- * Bundles that wait to be uploaded, and what became of those that were: `<correlationId>.json` and `<correlationId>.zip`
- * in one directory. A task survives restarts and power cuts under the same id.
+ * Files that wait to be uploaded, and what became of those that were: `<correlationId>.json`, and beside it a bundle,
+ * `<correlationId>.zip`, or log lines, `<correlationId>.log`, in one directory. A task survives restarts and power cuts under the same id.
  */
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ export type OutboxOptions = Readonly<{
   dir: string
   /** Learns the `sasUrl` of each task that is found. */
   secrets: Secrets
-  /** All bundles together; the oldest go first. Default: 64 MiB. */
+  /** All files together; the oldest go first. Default: 64 MiB. */
   quotaBytes?: number
   /** Told of what was dropped, and of what cannot be read. */
   warn(message: string): void
@@ -26,11 +26,11 @@ export interface Outbox {
   add(task: Task): Promise<void>
   /** Known at once; on disk when the promise resolves. While the disk refuses, it is known in memory and `warn` is told. */
   update(correlationId: string, change: Partial<Task>): Promise<Task>
-  /** Where a task's bundle lies or will lie. */
-  zipPath(correlationId: string): string
-  removeZip(correlationId: string): Promise<void>
+  /** Where a task's file lies or will lie. */
+  filePath(correlationId: string): string
+  removeFile(correlationId: string): Promise<void>
   /**
-   * Makes room: the oldest bundles go until all fit, but none of those to keep.
+   * Makes room: the oldest files go until all fit, but none of those to keep.
    *
    * @returns the unfinished tasks that lost theirs
    */
@@ -43,14 +43,17 @@ const quotaBytesDefault = 64 << 20
 /** Finished tasks that GetTaskStatus can still be asked about. */
 const finishedMax = 50
 
-const ownFile = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\.(json|zip)(\.tmp)?$/
+const ownFile = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\.(json|zip|log)(\.tmp)?$/
 
 /** Reads what an earlier run has left. A directory that cannot be read is an empty outbox, and said. */
 export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
   const { dir, secrets, quotaBytes = quotaBytesDefault, warn } = options
   const tasks = new Map<string, Task>()
   const writing = new Map<string, Promise<void>>()
-  const zipPath = (correlationId: string): string => join(dir, `${correlationId}.zip`)
+  const filePath = (correlationId: string): string => {
+    const task = tasks.get(correlationId)
+    return join(dir, task ? fileNameOf(task) : `${correlationId}.zip`)
+  }
   const jsonPath = (correlationId: string): string => join(dir, `${correlationId}.json`)
 
   /** One write at a time for each task, and always of its newest state. */
@@ -69,10 +72,11 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
   }
 
   const remove = async (correlationId: string): Promise<void> => {
+    const file = filePath(correlationId)
     tasks.delete(correlationId)
     await save(correlationId)
     await removeIfThere(jsonPath(correlationId))
-    await removeIfThere(zipPath(correlationId))
+    await removeIfThere(file)
   }
 
   const forgetOldest = async (): Promise<void> => {
@@ -80,8 +84,8 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
     for (const { correlationId } of finished.slice(0, -finishedMax)) await remove(correlationId)
   }
 
-  const zipBytes = async (correlationId: string): Promise<number> =>
-    stat(zipPath(correlationId)).then(
+  const fileBytes = async (correlationId: string): Promise<number> =>
+    stat(filePath(correlationId)).then(
       ({ size }) => size,
       () => 0,
     )
@@ -100,7 +104,7 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
   return {
     tasks: () => [...tasks.values()],
     find: correlationId => tasks.get(correlationId) ?? null,
-    zipPath,
+    filePath,
 
     async add(task) {
       tasks.set(task.correlationId, task)
@@ -127,19 +131,19 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
       return changed
     },
 
-    removeZip: correlationId => removeIfThere(zipPath(correlationId)),
+    removeFile: correlationId => removeIfThere(filePath(correlationId)),
 
     async enforceQuota(keep) {
       const sizes = new Map<Task, number>()
-      for (const task of tasks.values()) sizes.set(task, await zipBytes(task.correlationId))
+      for (const task of tasks.values()) sizes.set(task, await fileBytes(task.correlationId))
       let total = [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0)
       const lost: Task[] = []
       for (const [task, bytes] of sizes) {
         if (total <= quotaBytes) break
         if (bytes === 0 || keep.has(task.correlationId)) continue
-        await removeIfThere(zipPath(task.correlationId))
+        await removeIfThere(filePath(task.correlationId))
         total -= bytes
-        warn(`the outbox was over ${quotaBytes} bytes: the bundle of task ${task.correlationId} was dropped`)
+        warn(`the outbox was over ${quotaBytes} bytes: the file of task ${task.correlationId} was dropped`)
         if (task.phase !== 'done') lost.push(task)
       }
       return lost
@@ -147,38 +151,40 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
 
     async state() {
       const all = [...tasks.values()]
-      const sizes = await Promise.all(all.map(({ correlationId }) => zipBytes(correlationId)))
+      const sizes = await Promise.all(all.map(({ correlationId }) => fileBytes(correlationId)))
       const waiting = all.filter(task => isUnmade(task) || isUnsent(task)).length
       return { waiting, bytes: sizes.reduce((sum, bytes) => sum + bytes, 0) }
     },
   }
 }
 
-/** The tasks by age. What belongs to none is removed; a bundle that is not whole has to be made again. */
+/** The tasks by age. What belongs to none is removed; a file that is not whole has to be made again. */
 async function readLeft(dir: string, warn: (message: string) => void): Promise<Task[]> {
   const tasks: Task[] = []
   const names = await readdir(dir)
   for (const name of names) {
     const [, correlationId = '', kind, temporary] = ownFile.exec(name) ?? []
-    const isOrphan = kind === 'zip' && !names.includes(`${correlationId}.json`)
-    if (temporary || isOrphan) await removeIfThere(join(dir, name))
+    const isOrphan = kind !== 'json' && !names.includes(`${correlationId}.json`)
+    if (temporary || (isOrphan && kind)) await removeIfThere(join(dir, name))
     if (temporary || kind !== 'json') continue
     const task = readTask(await readFile(join(dir, name), 'utf8'))
-    if (task?.correlationId === correlationId) tasks.push(await withZip(dir, task))
+    if (task?.correlationId === correlationId) tasks.push(await withFile(dir, task))
     else warn(`${name} in the outbox cannot be read and is left alone`)
   }
   return tasks.sort((a, b) => (a.acceptedAt < b.acceptedAt ? -1 : 1))
 }
 
-async function withZip(dir: string, task: Task): Promise<Task> {
+async function withFile(dir: string, task: Task): Promise<Task> {
   if (task.phase === 'making') return { ...task, phase: 'queued' }
   if (task.phase !== 'sending') return task
-  const bytes = await stat(join(dir, `${task.correlationId}.zip`)).then(
+  const bytes = await stat(join(dir, fileNameOf(task))).then(
     ({ size }) => size,
     () => null,
   )
   return bytes === task.bytesTotal ? task : { ...task, phase: 'queued', blocksDone: 0 }
 }
+
+const fileNameOf = ({ correlationId, request }: Task): string => `${correlationId}.${request.logs ? 'log' : 'zip'}`
 
 /** The whole URL and its signature are secrets from the moment they are known. */
 export function rememberSasUrl(sasUrl: string, secrets: Secrets): void {

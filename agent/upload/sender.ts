@@ -1,4 +1,4 @@
-/** Brings one bundle of the outbox to the storage and tells the hub, a try at a time; what failed says when to try again. */
+/** Brings one file of the outbox to the storage and tells the hub, a try at a time; what failed says when to try again. */
 import { type FileHandle, open } from 'node:fs/promises'
 import { FileUploadError, type Link, type UploadTarget } from '../../transports/file-upload.js'
 import type { FindProxy } from '../../transports/proxy.js'
@@ -17,7 +17,7 @@ export type StorageOptions = Readonly<{
   lookup?: Lookup
   /** Default: none is used. */
   findProxy?: FindProxy
-  /** For one request, whatever the size of the bundle. Default: 60 s. */
+  /** For one request, whatever the size of the file. Default: 60 s. */
   blockTimeoutMs?: number
 }>
 
@@ -38,8 +38,10 @@ export interface Sender {
   dueMs(task: Task): number
   /** One try. Never rejects: what it met is in the task. */
   send(task: Task, signal: AbortSignal): Promise<void>
-  /** Ends the task as failed; its bundle stays in the outbox. The hub is owed a word if it knows of the upload. */
+  /** Ends the task as failed; its file stays in the outbox. The hub is owed a word if it knows of the upload. */
   fail(task: Task, message: string): Promise<void>
+  /** Ends the task without success, in the same way. */
+  end(task: Task, status: 'Failed' | 'Cancelled', message: string): Promise<Task>
 }
 
 const blockTimeoutMsDefault = 60_000
@@ -96,13 +98,15 @@ export function createSender(options: SenderOptions): Sender {
     signal: AbortSignal,
   ): Promise<{ task: Task; url: string; lookup: Lookup | undefined }> => {
     const { correlationId, sasUrl, fileName } = task
-    if (fileName === null) throw new Error('the bundle has no name')
+    if (fileName === null) throw new Error('the file has no name')
     if (sasUrl !== null) {
       const checked = checkSasUrl(sasUrl, allowed)
       if ('problem' in checked) throw new RefusedTask(`sasUrl: ${checked.problem}`)
       const { origin, pathname, search } = checked.url
-      const named = await outbox.update(correlationId, { blobName: fileName })
-      const url = `${origin}${pathname}/${encodeURIComponent(fileName)}${search}`
+      const folder = task.form?.folder
+      const blobName = folder === undefined ? fileName : `${folder}/${fileName}`
+      const named = await outbox.update(correlationId, { blobName })
+      const url = `${origin}${pathname}/${asPath(blobName)}${search}`
       return { task: named, url, lookup: guardLookup(allowed, storage.lookup) }
     }
     if (link === null) throw new RefusedTask('this identity has no file upload')
@@ -117,8 +121,8 @@ export function createSender(options: SenderOptions): Sender {
       current = await outbox.update(correlationId, { uploadId: target.correlationId, blobName: target.blobName })
     }
     const { hostName, containerName, blobName, sasToken } = progress.target
-    const path = blobName.split('/').map(encodeURIComponent).join('/')
-    return { task: current, url: `https://${hostName}/${containerName}/${path}${sasToken}`, lookup: storage.lookup }
+    const url = `https://${hostName}/${containerName}/${asPath(blobName)}${sasToken}`
+    return { task: current, url, lookup: storage.lookup }
   }
 
   /** Every block that is not acknowledged yet, and then the list of all. */
@@ -131,8 +135,8 @@ export function createSender(options: SenderOptions): Sender {
     const { trust, findProxy } = storage
     const road = { trust, ...(place.lookup ? { lookup: place.lookup } : {}), ...(findProxy ? { findProxy } : {}) }
     const blob = openBlob(place.url, road)
-    const file = await open(outbox.zipPath(correlationId), 'r').catch((error: NodeJS.ErrnoException) => {
-      throw error.code === 'ENOENT' ? new RefusedTask('its bundle is gone') : error
+    const file = await open(outbox.filePath(correlationId), 'r').catch((error: NodeJS.ErrnoException) => {
+      throw error.code === 'ENOENT' ? new RefusedTask('its file is gone') : error
     })
     try {
       for (let index = task.blocksDone; index < blockCount; index++) {
@@ -144,7 +148,7 @@ export function createSender(options: SenderOptions): Sender {
         task = await outbox.update(correlationId, { blocksDone: index + 1, troubleMs: 0, message: '' })
       }
       const ids = Array.from({ length: blockCount }, (_, index) => blockId(index))
-      await within(limitMs, signal, limit => blob.commit(ids, limit))
+      await within(limitMs, signal, limit => blob.commit(ids, task.form ?? {}, limit))
     } finally {
       blob.close()
       await file.close()
@@ -159,23 +163,27 @@ export function createSender(options: SenderOptions): Sender {
     const change = { phase: 'done', status: 'Completed', message, sasUrl: null, owed: [], troubleMs: 0 } as const
     const done = await outbox.update(correlationId, change)
     progresses.delete(correlationId)
-    await outbox.removeZip(correlationId)
+    await outbox.removeFile(correlationId)
     onStep(done, 'completed')
   }
 
-  const fail = async (task: Task, message: string): Promise<void> => {
+  const end: Sender['end'] = async (task, status, message) => {
     const { correlationId } = task
     const current = outbox.find(correlationId) ?? task
     progresses.delete(correlationId)
     const done = await outbox.update(correlationId, {
       ...replaced(current, message),
       phase: 'done',
-      status: 'Failed',
+      status,
       message,
       sasUrl: null,
       troubleMs: 0,
     })
-    onStep(done, 'failed')
+    onStep(done, status.toLowerCase())
+    return done
+  }
+  const fail = async (task: Task, message: string): Promise<void> => {
+    await end(task, 'Failed', message)
   }
 
   /** Its time of failures is over. */
@@ -204,6 +212,7 @@ export function createSender(options: SenderOptions): Sender {
   return {
     dueMs: task => progressOf(task).dueMs,
     fail,
+    end,
 
     async send(task, signal) {
       const progress = progressOf(task)
@@ -223,6 +232,8 @@ export function createSender(options: SenderOptions): Sender {
     },
   }
 }
+
+const asPath = (blobName: string): string => blobName.split('/').map(encodeURIComponent).join('/')
 
 /** A task that no waiting can help. */
 class RefusedTask extends Error {
@@ -274,7 +285,7 @@ async function readBlock(file: FileHandle, index: number, { blockBytes, bytesTot
   let filled = 0
   while (filled < length) {
     const { bytesRead } = await file.read(bytes, filled, length - filled, start + filled)
-    if (bytesRead === 0) throw new RefusedTask('its bundle is shorter than it was')
+    if (bytesRead === 0) throw new RefusedTask('its file is shorter than it was')
     filled += bytesRead
   }
   return bytes

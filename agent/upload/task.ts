@@ -1,13 +1,14 @@
 /** One upload that was asked for, from its acceptance to its end: what is known of it and what of that may be told. */
 import type { UploadResult } from '../../transports/file-upload.js'
+import type { LogFilter, LogForm } from '../evidence/log-filter.js'
 import type { Window } from '../evidence/window.js'
 
 /** As IoT Edge's agent names them. */
 export type TaskStatus = 'NotStarted' | 'Running' | 'Completed' | 'Cancelled' | 'Failed'
 
 /**
- * - `queued`, `making`: there is no bundle yet.
- * - `sending`: the bundle lies in the outbox.
+ * - `queued`, `making`: there is no file yet.
+ * - `sending`: the file lies in the outbox.
  * - `notifying`: the blob is whole, and the hub is still to be told.
  * - `done`: it has a final status; the hub may still be owed a word.
  */
@@ -18,6 +19,20 @@ export type Request = Readonly<{
   /** For the bundle's manifest: who asked, and why. */
   requestedBy: string
   why: string
+  /** Log lines alone, as a file; left out: a bundle. */
+  logs?: LogFileRequest
+}>
+
+export type LogFileRequest = LogForm & Readonly<{ filter: LogFilter }>
+
+/** How what was made of a request is called where it goes, and what it is there. */
+export type FileForm = Readonly<{
+  fileName: string
+  /** In front of the name in a container of somebody's own; the hub puts the device's id there by itself. */
+  folder?: string
+  /** Default: `application/zip`. */
+  contentType?: string
+  contentEncoding?: string
 }>
 
 /** An upload that the hub knows of and has not been told the end of. */
@@ -39,8 +54,9 @@ export type Task = Readonly<{
   status: TaskStatus
   /** For people; while it runs, what the last try failed of. */
   message: string
-  /** The bundle's own name. */
+  /** The bundle's or log file's own name; `null` until it is made. */
   fileName: string | null
+  form?: Omit<FileForm, 'fileName'>
   /** The name in the container. */
   blobName: string | null
   bytesTotal: number | null
@@ -79,7 +95,7 @@ export const unknownTask = (correlationId: string): TaskView => ({
   blobName: null,
 })
 
-/** Tasks that wait for a bundle or have it made. */
+/** Tasks that wait for their file or have it made. */
 export const isUnmade = ({ phase }: Task): boolean => phase === 'queued' || phase === 'making'
 
 /** Tasks that need the network. */

@@ -1,5 +1,5 @@
 /**
- * Carries out the tasks of the outbox, one bundle and one upload at a time, until they are done or an hour of failures
+ * Carries out the tasks of the outbox, one making and one upload at a time, until they are done or an hour of failures
  * has passed; over drops, restarts and signatures that expire.
  */
 import { randomUUID } from 'node:crypto'
@@ -11,14 +11,14 @@ import type { Part } from '../run-together.js'
 import type { Allowed } from './destination.js'
 import { type Outbox, rememberSasUrl } from './outbox.js'
 import { createSender, type Sender, type StorageOptions } from './sender.js'
-import { isUnmade, isUnsent, type Request, type Task } from './task.js'
+import { type FileForm, isUnmade, isUnsent, type Request, type Task } from './task.js'
 
-export type MadeBundle = Readonly<{ bytes: number; fileName: string }>
+export type Made = FileForm & Readonly<{ bytes: number }>
 
 export type UploaderOptions = Readonly<{
   outbox: Outbox
-  /** Writes the bundle to `file`; it is on disk when the promise resolves. */
-  makeBundle(task: Task, file: string, signal: AbortSignal): Promise<MadeBundle>
+  /** Writes what was asked for to `file`; it is on disk when the promise resolves. */
+  make(task: Task, file: string, signal: AbortSignal): Promise<Made>
   /** `null` where the identity has no file upload. */
   link: Link | null
   allowed: Allowed
@@ -48,40 +48,52 @@ export interface Uploader {
    * @throws the file system's error when it cannot be written down
    */
   accept(request: Request, sasUrl: string | null): Promise<Task>
+  /**
+   * Ends a task before its time: what it was doing is stopped, its file is removed, the hub is told. One whose blob is whole already
+   * is not stopped any more, and one that is done stays as it is.
+   *
+   * @returns how it is now; `null` when it is not known
+   */
+  cancel(correlationId: string): Promise<Task | null>
 }
 
 const blockBytesDefault = 512 << 10
 const giveUpAfterMsDefault = 3_600_000
 
 export function createUploader(options: UploaderOptions): Uploader {
-  const { outbox, makeBundle, secrets, onStep, blockBytes = blockBytesDefault } = options
+  const { outbox, secrets, onStep, blockBytes = blockBytesDefault } = options
   const { nowMs = () => performance.now(), wait = defaultWait } = options
   const sender: Sender = createSender({ ...options, giveUpAfterMs: options.giveUpAfterMs ?? giveUpAfterMsDefault })
   const doors = { make: createDoorbell(), send: createDoorbell() }
   let sending: string | null = null
+  const underWay = createStoppable()
+  /** Nobody begins with them again. */
+  const cancelling = new Set<string>()
+  const free = ({ correlationId }: Task): boolean => !cancelling.has(correlationId)
 
   const make = async (task: Task, signal: AbortSignal): Promise<void> => {
     const { correlationId } = task
     await outbox.update(correlationId, { phase: 'making', status: 'Running' })
     try {
-      const { bytes, fileName } = await makeBundle(task, outbox.zipPath(correlationId), signal)
-      const made = await outbox.update(correlationId, { phase: 'sending', bytesTotal: bytes, fileName, blocksDone: 0 })
-      onStep(made, 'made')
+      signal.throwIfAborted()
+      const { bytes, fileName, ...form } = await options.make(task, outbox.filePath(correlationId), signal)
+      const change = { phase: 'sending', bytesTotal: bytes, fileName, form, blocksDone: 0 } as const
+      onStep(await outbox.update(correlationId, change), 'made')
     } catch (error) {
       if (signal.aborted) return
-      const message = `the bundle could not be made: ${error instanceof Error ? error.message : String(error)}`
+      const message = `the file could not be made: ${error instanceof Error ? error.message : String(error)}`
       await sender.fail(task, message)
       return
     }
     const keep = new Set([correlationId, ...(sending === null ? [] : [sending])])
-    for (const lost of await outbox.enforceQuota(keep)) await sender.fail(lost, 'its bundle was dropped for newer ones')
+    for (const lost of await outbox.enforceQuota(keep)) await sender.fail(lost, 'its file was dropped for newer ones')
   }
 
   const makeAll = async (signal: AbortSignal): Promise<void> => {
     while (!signal.aborted) {
-      const next = outbox.tasks().find(isUnmade)
+      const next = outbox.tasks().filter(free).find(isUnmade)
       if (next) {
-        await make(next, signal)
+        await underWay.run(next.correlationId, signal, stop => make(next, stop))
         doors.send.ring()
       } else await doors.make.rung(signal)
     }
@@ -91,6 +103,7 @@ export function createUploader(options: UploaderOptions): Uploader {
     while (!signal.aborted) {
       const due = outbox
         .tasks()
+        .filter(free)
         .filter(isUnsent)
         .map(task => ({ task, dueMs: sender.dueMs(task) }))
         .sort((a, b) => a.dueMs - b.dueMs)[0]
@@ -99,7 +112,7 @@ export function createUploader(options: UploaderOptions): Uploader {
       else {
         sending = due.task.correlationId
         try {
-          await sender.send(due.task, signal)
+          await underWay.run(sending, signal, stop => sender.send(due.task, stop))
         } finally {
           sending = null
         }
@@ -144,6 +157,52 @@ export function createUploader(options: UploaderOptions): Uploader {
       onStep(task, 'accepted')
       doors.make.ring()
       return task
+    },
+
+    async cancel(correlationId) {
+      const found = outbox.find(correlationId)
+      if (found === null || !isStoppable(found) || cancelling.has(correlationId)) return found
+      cancelling.add(correlationId)
+      try {
+        await underWay.stop(correlationId)
+        const stopped = outbox.find(correlationId) ?? found
+        if (!isStoppable(stopped)) return stopped
+        const cancelled = await sender.end(stopped, 'Cancelled', 'cancelled')
+        await outbox.removeFile(correlationId)
+        return cancelled
+      } finally {
+        cancelling.delete(correlationId)
+        doors.make.ring()
+        doors.send.ring()
+      }
+    },
+  }
+}
+
+const isStoppable = (task: Task): boolean => isUnmade(task) || task.phase === 'sending'
+
+/** Work that can be ended by its name, besides by the signal that ends all of it. */
+function createStoppable() {
+  const running = new Map<string, Readonly<{ stop(): void; ended: Promise<void> }>>()
+
+  return {
+    async run(name: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+      const controller = new AbortController()
+      const stop = (): void => controller.abort()
+      signal.addEventListener('abort', stop, { once: true })
+      if (signal.aborted) stop()
+      const ended = work(controller.signal).finally(() => {
+        running.delete(name)
+        signal.removeEventListener('abort', stop)
+      })
+      running.set(name, { stop, ended })
+      await ended
+    },
+    /** Resolves when it does nothing more. */
+    async stop(name: string): Promise<void> {
+      const work = running.get(name)
+      work?.stop()
+      await work?.ended.catch(() => 'whoever runs it hears of it')
     },
   }
 }

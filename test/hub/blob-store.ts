@@ -27,6 +27,8 @@ const slowBytesPerSecond = 64 * 1024
 /** The pipeline hands this on to its HTTP client, and its type leaves it out. */
 type TlsPipelineOptions = StoragePipelineOptions & { tlsOptions: { ca: string } }
 
+export type BlobProperties = Readonly<{ contentType: string | undefined; contentEncoding: string | undefined }>
+
 type Azurite = Readonly<{ worker: Worker; port: number; client: BlobServiceClient }>
 
 export class BlobStore {
@@ -91,6 +93,25 @@ export class BlobStore {
   async read(container: string, blobName: string): Promise<Buffer> {
     const { client } = await this.#azurite()
     return client.getContainerClient(container).getBlobClient(blobName).downloadToBuffer()
+  }
+
+  /** As whoever downloads it is told. */
+  async properties(container: string, blobName: string): Promise<BlobProperties> {
+    const { client } = await this.#azurite()
+    const { contentType, contentEncoding } = await client
+      .getContainerClient(container)
+      .getBlobClient(blobName)
+      .getProperties()
+    return { contentType, contentEncoding }
+  }
+
+  /** Ended as by a power cut: blocks that were not committed may be forgotten. It is there again when the promise resolves. */
+  async restart(): Promise<void> {
+    const { worker } = await this.#azurite()
+    this.#proxy.cut('rst')
+    await worker.terminate()
+    this.#starting = null
+    await this.#azurite()
   }
 
   async close(): Promise<void> {

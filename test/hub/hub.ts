@@ -5,7 +5,7 @@ import { Agent } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AmqpFront } from './amqp-front.js'
-import { BlobStore } from './blob-store.js'
+import { type BlobProperties, BlobStore } from './blob-store.js'
 import { type KeyPair, makeAuthority } from './certificates.js'
 import type { CertificateRule } from './client-certificates.js'
 import { DeviceDoor, type Door } from './door.js'
@@ -118,6 +118,9 @@ export interface Hub extends AsyncDisposable {
   /** Read, create, write and list on a container of the blob store, for an hour. */
   containerSasUrl(container: string): Promise<string>
   readBlob(container: string, blobName: string): Promise<Buffer>
+  blobProperties(container: string, blobName: string): Promise<BlobProperties>
+  /** The blob store is ended as by a power cut, and is there again when the promise resolves. */
+  restartBlobStore(): Promise<void>
   /** In force until the next call; `null` heals. */
   blobFault(fault: BlobFault | null): Promise<void>
 
@@ -308,6 +311,8 @@ export async function startHub({
     uploads: uploads.list,
     containerSasUrl: container => blobs.containerSasUrl(container),
     readBlob: (container, blobName) => blobs.read(container, blobName),
+    blobProperties: (container, blobName) => blobs.properties(container, blobName),
+    restartBlobStore: () => blobs.restart(),
     blobFault: fault => blobs.setFault(fault),
 
     close() {

@@ -52,8 +52,9 @@ const device = async (
   const allowed = { containers: [container], privateHosts: [] }
   const uploader = createUploader({
     outbox,
-    makeBundle: () =>
+    make: (_task, _file, signal) =>
       new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason))
         makings.push(() => reject(new Error('the disk is full')))
         steps.emit('making')
       }),
@@ -127,12 +128,12 @@ t.test('a method is answered under both spellings, another one is not known', as
   })
   t.strictSame(await call('GetStatus'), { status: 200, payload: { daemon: 'running' } })
   t.strictSame(await call('getStatus', { schemaVersion: '1.1' }), { status: 200, payload: { daemon: 'running' } })
-  for (const name of ['GETSTATUS', 'get-status', 'CancelTask', '', '__proto__', 'constructor']) {
+  for (const name of ['GETSTATUS', 'get-status', 'CancelTasks', '', '__proto__', 'constructor']) {
     t.strictSame(await call(name), {
       status: 400,
       payload: {
         message:
-          'unknown method; this device answers ping, GetModuleLogs, UploadSupportBundle, GetTaskStatus, GetStatus, GetEpisodes, RunDoctor',
+          'unknown method; this device answers ping, GetModuleLogs, UploadModuleLogs, UploadSupportBundle, GetTaskStatus, CancelTask, GetStatus, GetEpisodes, RunDoctor',
       },
     })
   }
@@ -363,7 +364,7 @@ t.test('an answer that IoT Hub would not take is refused with what to do', async
     (_, n): Line => ({ atS: n / 1e3, type: 'log', data: { msg: noise(n) }, conn: null }),
   )
   const { call } = await device(t, { lines })
-  const message = /^the answer would be over 127000 bytes; narrow it .* or use UploadSupportBundle$/
+  const message = /^the answer would be over 127000 bytes; narrow it .* or use UploadModuleLogs$/
   t.match(await call('GetModuleLogs', asking()), { status: 400, payload: { message } })
   t.match(await call('GetModuleLogs', asking({ tail: 3_500 })), { status: 400, payload: { message } })
   t.match(await call('GetModuleLogs', asking({}, { encoding: 'gzip' })), { status: 400, payload: { message } })
@@ -410,15 +411,62 @@ t.test('an upload is answered at once, is one at a time, and says how it goes', 
   t.match(correlationId, /^[0-9a-f-]{36}$/)
   t.strictSame(await call('UploadSupportBundle', {}), {
     status: 429,
-    payload: { message: `a bundle is under way: ask GetTaskStatus for ${correlationId}` },
+    payload: { message: `an upload is under way: ask GetTaskStatus for ${correlationId}` },
   })
   const task = await call('GetTaskStatus', { schemaVersion: '1.0', correlationId })
   t.match(task, { status: 200, payload: { correlationId, bytesDone: null, bytesTotal: null, blobName: null } })
   await failNext()
   t.match(await call('GetTaskStatus', { schemaVersion: '1.0', correlationId }), {
-    payload: { status: 'Failed', message: 'the bundle could not be made: the disk is full' },
+    payload: { status: 'Failed', message: 'the file could not be made: the disk is full' },
   })
   t.match(await call('uploadSupportBundle', {}), { status: 200 }, 'and then there is room for the next')
+})
+
+t.test('logs alone are uploaded like a bundle, and only what means this module', async t => {
+  const { call, failNext } = await device(t)
+  t.match(await call('UploadModuleLogs', { ...asking(), items: { id: 'edgeHub' }, sasUrl }), {
+    status: 200,
+    payload: { status: 'Completed', message: 'no id matches hubrec', correlationId: String },
+  })
+  const { status, payload } = await call('uploadModuleLogs', { ...asking(), encoding: 'gzip', sasUrl })
+  const { correlationId } = payload as { correlationId: string }
+  t.strictSame({ status, payload }, { status: 200, payload: { status: 'Running', message: '', correlationId } })
+  t.equal((await call('UploadModuleLogs', asking())).status, 429)
+  await failNext()
+  t.match(await call('UploadModuleLogs', { ...asking({ regex: '(' }), sasUrl }), {
+    status: 400,
+    payload: { message: /^items\.filter\.regex: / },
+  })
+  t.match(await call('UploadModuleLogs', { ...asking({ tail: -1 }), sasUrl: 7 }), {
+    status: 400,
+    payload: { message: /items\[0\]\.filter\.tail: .*sasUrl: expected the URL of a container/s },
+  })
+})
+
+t.test('a task that is cancelled has ended, and makes room for the next', async t => {
+  const { call } = await device(t)
+  const { payload } = await call('UploadSupportBundle', { sasUrl })
+  const { correlationId } = payload as { correlationId: string }
+  const asked = { schemaVersion: '1.0', correlationId }
+  const cancelled = {
+    status: 200,
+    payload: {
+      correlationId,
+      status: 'Cancelled',
+      message: 'cancelled',
+      bytesDone: null,
+      bytesTotal: null,
+      blobName: null,
+    },
+  }
+  t.strictSame(await call('CancelTask', asked), cancelled)
+  t.strictSame(await call('cancelTask', asked), cancelled, 'once more changes nothing')
+  t.strictSame(await call('GetTaskStatus', asked), cancelled)
+  t.equal((await call('UploadSupportBundle', { sasUrl })).status, 200)
+  t.match(await call('CancelTask', { ...asked, correlationId: 'nobody' }), {
+    status: 200,
+    payload: { status: 'Unknown' },
+  })
 })
 
 t.test('of many requests at once one is accepted', async t => {

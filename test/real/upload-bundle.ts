@@ -38,7 +38,7 @@ t.test('a direct method brings a bundle to the storage, whole and without the ke
   const outbox = await openOutbox({ dir: join(dir, 'outbox'), secrets, warn: message => t.comment(message) })
   const uploader = createUploader({
     outbox,
-    makeBundle: ({ request }, file, signal) =>
+    make: ({ request }, file, signal) =>
       makeBundle({
         file,
         ...request,

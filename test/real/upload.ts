@@ -81,7 +81,7 @@ const start = async (t: Test, { dir, onUpdate, ...options }: RunOptions): Promis
   }
   const uploader = createUploader({
     outbox,
-    async makeBundle(_task, file) {
+    async make(_task, file) {
       await writeFile(file, bundle)
       return { bytes: bundle.length, fileName: 'hubrec-gate-from-to.zip' }
     },
@@ -138,7 +138,7 @@ t.test('a bundle arrives whole, and the hub is told', async t => {
   t.equal(hashOf(await hub.readBlob('uploads', task.blobName ?? '')), hashOf(bundle))
   t.strictSame(uploadsOf(deviceId), [true])
   t.strictSame(run.steps, ['accepted', 'made', 'completed'])
-  await t.rejects(stat(run.outbox.zipPath(correlationId)), { code: 'ENOENT' }, 'an uploaded bundle leaves the outbox')
+  await t.rejects(stat(run.outbox.filePath(correlationId)), { code: 'ENOENT' }, 'an uploaded bundle leaves the outbox')
 })
 
 t.test('a link that is cut in the middle costs no block that was acknowledged', async t => {
@@ -164,6 +164,68 @@ t.test('a link that is cut in the middle costs no block that was acknowledged', 
   t.equal(hashOf(await hub.readBlob('uploads', task.blobName ?? '')), hashOf(bundle))
   t.strictSame(uploadsOf(deviceId), [true], 'the same upload, and no second one')
   t.match(run.steps, ['accepted', 'made', /^failed, next try in/, 'completed'])
+})
+
+t.test('what is cancelled is stopped where it is, and the hub is told', async t => {
+  const deviceId = await addDevice()
+  const run: Run = await start(t, {
+    dir: t.testdir(),
+    link: linkOf(deviceId),
+    make: async (task, file, signal) => {
+      if (task.request.why === 'never made') await once(signal, 'abort')
+      signal.throwIfAborted()
+      await writeFile(file, bundle)
+      return { bytes: bundle.length, fileName: 'half.zip' }
+    },
+    async onUpdate({ phase, blocksDone }) {
+      if (phase === 'sending' && blocksDone === 2) await hub.blobFault('stall')
+    },
+  })
+  const unmade = await run.uploader.accept({ ...request, why: 'never made' }, null)
+  const inMaking = await run.uploader.cancel(unmade.correlationId)
+  t.match(inMaking, { phase: 'done', status: 'Cancelled', owed: [] })
+
+  const sent = await run.uploader.accept(request, null)
+  while (run.outbox.find(sent.correlationId)?.blocksDone !== 2) await new Promise(setImmediate)
+  const inSending = await run.uploader.cancel(sent.correlationId)
+  await hub.blobFault(null)
+  t.match(inSending, { phase: 'done', status: 'Cancelled', blocksDone: 2 })
+  await t.rejects(stat(run.outbox.filePath(sent.correlationId)), { code: 'ENOENT' }, 'its file is gone')
+  await run.finished(sent.correlationId)
+  t.strictSame(uploadsOf(deviceId), [false], 'the hub knows that nothing came')
+
+  t.strictSame(run.steps, ['accepted', 'cancelled', 'accepted', 'made', 'cancelled'])
+  t.equal(await run.uploader.cancel('nobody'), null)
+})
+
+t.test('log lines keep the name, the type and the encoding that they were given', async t => {
+  const form = {
+    fileName: 'hubrec-2026-11-22--10-00-00.json.gz',
+    contentType: 'application/json',
+    contentEncoding: 'gzip',
+  }
+  const logs = {
+    filter: { window: {}, tail: 1, loglevel: null, regex: null },
+    encoding: 'gzip',
+    contentType: 'json',
+  } as const
+  const sasUrl = await hub.containerSasUrl('logs')
+  const { origin, pathname } = new URL(sasUrl)
+  const run = await start(t, {
+    dir: t.testdir(),
+    allowed: { containers: [`${origin}${pathname}`], privateHosts: ['localhost'] },
+    make: async (_task, file) => {
+      await writeFile(file, bundle)
+      return { bytes: bundle.length, folder: 'hub.example/gate one', ...form }
+    },
+  })
+  const { correlationId } = await run.uploader.accept({ ...request, logs }, sasUrl)
+  t.ok(run.outbox.filePath(correlationId).endsWith('.log'))
+  const { status, blobName } = await run.finished(correlationId)
+  t.strictSame({ status, blobName }, { status: 'Completed', blobName: `hub.example/gate one/${form.fileName}` })
+  t.equal(hashOf(await hub.readBlob('logs', blobName ?? '')), hashOf(bundle))
+  const { contentType, contentEncoding } = await hub.blobProperties('logs', blobName ?? '')
+  t.strictSame({ contentType, contentEncoding }, { contentType: form.contentType, contentEncoding: 'gzip' })
 })
 
 t.test('a storage that goes silent costs its limit and no more', async t => {
@@ -329,7 +391,7 @@ t.test('after an hour of failures the task has failed, the hub knows, and the bu
   })
   t.ok(clock.passedMs() > 3_500_000 && clock.passedMs() < 3_700_000, `${clock.passedMs()} ms of patience`)
   t.strictSame(uploadsOf(deviceId), [false])
-  t.equal(hashOf(await readFile(run.outbox.zipPath(correlationId))), hashOf(bundle))
+  t.equal(hashOf(await readFile(run.outbox.filePath(correlationId))), hashOf(bundle))
   t.equal(run.uploader.busy(), null)
 })
 
@@ -441,7 +503,7 @@ t.test('a bundle that cannot be made is a failed task, and the next one is made 
   const run = await start(t, {
     dir: t.testdir(),
     link: linkOf(deviceId),
-    async makeBundle(_task, file) {
+    async make(_task, file) {
       if (broken) throw new Error('no space left')
       await writeFile(file, bundle)
       return { bytes: bundle.length, fileName: 'second.zip' }
@@ -450,7 +512,7 @@ t.test('a bundle that cannot be made is a failed task, and the next one is made 
   const first = await run.uploader.accept(request, null)
   t.match(await run.finished(first.correlationId), {
     status: 'Failed',
-    message: 'the bundle could not be made: no space left',
+    message: 'the file could not be made: no space left',
   })
   broken = false
   const second = await run.uploader.accept(request, null)

@@ -348,7 +348,7 @@ t.test("the hub's file upload and the storage are reached through the proxy, and
   const blob = openBlob(url, { trust, findProxy: () => good })
   const id = Buffer.from('1').toString('base64')
   await blob.stage(id, Buffer.from('through the proxy'), AbortSignal.timeout(10_000))
-  await blob.commit([id], AbortSignal.timeout(10_000))
+  await blob.commit([id], {}, AbortSignal.timeout(10_000))
   blob.close()
   t.equal((await hub.readBlob(target.containerName, target.blobName)).toString(), 'through the proxy')
   t.ok(proxy.log.some(event => event.type === 'connect' && target.hostName.startsWith(event.target)))

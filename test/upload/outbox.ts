@@ -42,7 +42,7 @@ t.test('what was accepted is there after a restart, and its signature is a secre
   const { outbox } = await open(dir)
   const waiting = task({ sasUrl: 'https://account.example/c?sv=1&sig=dGhlIHNpZ25hdHVyZQ%3D%3D' })
   await outbox.add(waiting)
-  await writeFile(outbox.zipPath(waiting.correlationId), zip)
+  await writeFile(outbox.filePath(waiting.correlationId), zip)
   await outbox.update(waiting.correlationId, { blocksDone: 1, blobName: 'gate/bundle.zip' })
 
   const { outbox: reopened, secrets } = await open(dir)
@@ -59,8 +59,8 @@ t.test('a bundle that a power cut has left half made is made again, and remains 
   const shorter = task({ blocksDone: 3 })
   await outbox.add(making)
   await outbox.add(shorter)
-  await writeFile(outbox.zipPath(shorter.correlationId), zip.subarray(1))
-  await writeFile(`${outbox.zipPath(making.correlationId)}.tmp`, zip)
+  await writeFile(outbox.filePath(shorter.correlationId), zip.subarray(1))
+  await writeFile(`${outbox.filePath(making.correlationId)}.tmp`, zip)
   await writeFile(join(dir, `${randomUUID()}.zip`), zip)
   await writeFile(join(dir, `${making.correlationId}.json.tmp`), '{"half":')
   await writeFile(join(dir, 'notes of the technician.txt'), 'left alone')
@@ -102,14 +102,14 @@ t.test('over the quota the oldest bundles go first, said aloud, but never those 
   const [sending, waiting, newest] = [task(), task(), task()]
   for (const each of [failed, sending, waiting, newest]) {
     await outbox.add(each)
-    await writeFile(outbox.zipPath(each.correlationId), zip)
+    await writeFile(outbox.filePath(each.correlationId), zip)
   }
   const lost = await outbox.enforceQuota(new Set([sending.correlationId, newest.correlationId]))
   t.strictSame(lost, [waiting], 'a finished task loses its bundle and nothing else')
   t.strictSame(
     warnings,
     [failed, waiting].map(
-      ({ correlationId }) => `the outbox was over 2500 bytes: the bundle of task ${correlationId} was dropped`,
+      ({ correlationId }) => `the outbox was over 2500 bytes: the file of task ${correlationId} was dropped`,
     ),
   )
   t.equal((await outbox.state()).bytes, 2_000)

@@ -1,0 +1,53 @@
+/** Takes an upload on, from whoever asks for it in the cloud: where it may go, whether there is room for it, and its id. */
+import { AgentError } from '../errors.js'
+import { addressProblem, checkSasUrl, guardLookup, isForbiddenHost } from '../upload/destination.js'
+import type { Request, Task } from '../upload/task.js'
+import { type MethodContext, Refusal } from './method.js'
+
+/** The answer does not wait longer for a name server; the upload asks again. */
+const lookupLimitMs = 2_000
+
+export type UploadContext = Pick<MethodContext, 'device' | 'uploader' | 'admission' | 'allowed' | 'lookup' | 'nowMs'>
+
+/** @throws Refusal 400 for a place that is not allowed, without opening a socket there */
+export async function checkDestination(
+  sasUrl: string | null,
+  { device, allowed, lookup }: UploadContext,
+): Promise<void> {
+  if (sasUrl === null) {
+    if (device.moduleId === null) return
+    throw new Refusal(400, 'sasUrl: is missing; IoT Hub gives file upload to devices, and this identity is a module')
+  }
+  const checked = checkSasUrl(sasUrl, allowed)
+  if ('problem' in checked) throw new Refusal(400, `sasUrl: ${checked.problem}`)
+  if (await isForbiddenHost(checked.url, guardLookup(allowed, lookup), lookupLimitMs)) {
+    throw new Refusal(400, `sasUrl: ${addressProblem}`)
+  }
+}
+
+/**
+ * @param sasUrl that was checked; `null`: by the hub's own file upload
+ * @throws Refusal 429 when busy, 500 when it could not be written down
+ */
+export async function acceptUpload(request: Request, sasUrl: string | null, context: UploadContext): Promise<Task> {
+  const { uploader, admission } = context
+  const nowMs = context.nowMs()
+  // Nothing is waited for from here to accept(), so that of two requests at once only one finds it free.
+  const busyWith = uploader.busy()
+  if (busyWith !== null) throw new Refusal(429, `an upload is under way: ask GetTaskStatus for ${busyWith}`)
+  if (!admission.mayAccept(nowMs)) throw new Refusal(429, 'ten uploads were accepted within the last minute')
+  admission.accepted(nowMs)
+  return uploader.accept(request, sasUrl).catch((error: unknown) => {
+    throw refusalOf(error)
+  })
+}
+
+/** What IoT Edge's agent answers of a task that was taken on. */
+export const runningAnswer = ({ correlationId }: Pick<Task, 'correlationId'>) =>
+  ({ status: 200, payload: { status: 'Running', message: '', correlationId } }) as const
+
+function refusalOf(error: unknown): unknown {
+  if (error instanceof AgentError && error.code === 'UPLOAD_REFUSED') return new Refusal(400, error.message)
+  const code = error instanceof Error && 'code' in error ? error.code : null
+  return code === null ? error : new Refusal(500, `the task could not be written down: ${code}`)
+}
