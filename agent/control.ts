@@ -3,11 +3,12 @@
  * and holding it is how a second daemon on the same state is kept away.
  */
 import { createHash } from 'node:crypto'
-import { chmod, realpath, unlink } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { createServer, request } from 'node:http'
-import { connect, createServer as createTcpServer, type Server as TcpServer } from 'node:net'
+import { createServer as createTcpServer } from 'node:net'
 import { resolve as resolvePath } from 'node:path'
 import { AgentError } from './errors.js'
+import { listen, listenAt } from './unix-socket.js'
 
 /** What may be asked: `GET /<name>?<what is said with it>` is answered with the function's JSON. */
 export type Questions = Readonly<Record<string, (said: URLSearchParams) => Promise<unknown>>>
@@ -28,6 +29,7 @@ export async function lockState(stateDir: string): Promise<{ release(): void }> 
   const path = await realpath(stateDir).catch(() => resolvePath(stateDir))
   const name = createHash('sha256').update(path).digest('hex').slice(0, 32)
   const server = createTcpServer(socket => socket.destroy())
+  server.on('error', notTaken)
   await listen(server, `\0hubrec-${name}`).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE') throw error
     throw new AgentError('ALREADY_RUNNING', `another hubrec writes to ${stateDir}`)
@@ -36,21 +38,18 @@ export async function lockState(stateDir: string): Promise<{ release(): void }> 
   return { release: () => void server.close() }
 }
 
+/** One that could not be taken, for want of descriptors perhaps, is no reason to end: whoever asked asks again. */
+const notTaken = (): void => undefined
+
 const answerMs = 5_000
 const answerBytesMax = 4 << 20
 
 /**
  * Takes the socket, also over the remains of a daemon that died.
  *
- * @throws AgentError `ALREADY_RUNNING` when a daemon answers there
- * @throws the error of the system when the socket cannot be made (no such directory, no permission, path too long)
+ * @throws as `listenAt` does
  */
 export async function claimControlSocket(path: string): Promise<ControlSocket> {
-  if (await someoneListens(path)) throw new AgentError('ALREADY_RUNNING', `another hubrec answers at ${path}`)
-  await unlink(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-  })
-
   let questions: Questions | null = null
   const server = createServer((asked, response) => {
     const [name = '', said] = (asked.url ?? '').slice(1).split('?', 2)
@@ -66,8 +65,8 @@ export async function claimControlSocket(path: string): Promise<ControlSocket> {
       )
     }
   })
-  await listen(server, path)
-  await chmod(path, 0o660)
+  server.on('error', notTaken)
+  await listenAt(server, path, 'another hubrec answers')
 
   return {
     answer: asked => {
@@ -118,20 +117,3 @@ export function askDaemon(
 
 const nobody: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR'])
 const forbidden: ReadonlySet<string> = new Set(['EACCES', 'EPERM'])
-
-/** Whether a process answers at this unix socket; the remains of one that died do not. */
-export const someoneListens = (path: string): Promise<boolean> =>
-  new Promise(resolve => {
-    const socket = connect(path)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
-
-const listen = (server: TcpServer, path: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, resolve)
-  })

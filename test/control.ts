@@ -1,4 +1,6 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,11 +36,20 @@ t.test('a second daemon on the same state is kept away', async t => {
 
 t.test('the remains of a daemon that died are taken over', async t => {
   const path = join(dir, 'remains')
-  await writeFile(path, 'not even a socket')
+  const dies = `require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`
+  await once(spawn(process.execPath, ['-e', dies, path]), 'exit')
+  t.ok((await stat(path)).isSocket(), 'it left its socket behind')
   const socket = await claimControlSocket(path)
   socket.answer({ status: async () => 'well' })
   t.equal(await askDaemon(path, 'status'), 'well')
   await socket.close()
+})
+
+t.test('what is no socket is left as it is', async t => {
+  const path = join(dir, 'precious.txt')
+  await writeFile(path, 'of somebody else')
+  await t.rejects(claimControlSocket(path), { code: 'ENOTSOCK', message: `${path} is there, and is no socket` })
+  t.equal(await readFile(path, 'utf8'), 'of somebody else')
 })
 
 t.test('where no socket can be made, the error of the system says why', async t => {

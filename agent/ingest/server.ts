@@ -2,13 +2,12 @@
  * The daemon's end of the ingest socket (unix, mode 0660): whoever may open it may tell of a connection of his own, and of nothing
  * else, no faster than is good for the ring.
  */
-import { chmod, mkdir, unlink } from 'node:fs/promises'
-import { createServer, type Server, type Socket } from 'node:net'
+import { mkdir } from 'node:fs/promises'
+import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { someoneListens } from '../control.js'
-import { AgentError } from '../errors.js'
 import type { Part } from '../run-together.js'
+import { listenAt } from '../unix-socket.js'
 import { FrameReader } from './frames.js'
 import type { Application, Intake } from './intake.js'
 import type { Message } from './messages.js'
@@ -77,12 +76,7 @@ export async function openIngest(options: ServerOptions): Promise<Part> {
     serve(socket, intake, limits, note, later)
   })
   await mkdir(dirname(path), { recursive: true, mode: 0o750 })
-  if (await someoneListens(path)) throw new AgentError('ALREADY_RUNNING', `another process listens at ${path}`)
-  await unlink(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-  })
-  await listen(server, path)
-  await chmod(path, 0o660)
+  await listenAt(server, path, 'another process listens')
   server.on('error', error => note('the ingest socket has trouble', { code: (error as NodeJS.ErrnoException).code }))
 
   return {
@@ -227,12 +221,3 @@ function acknowledgement(n: number): Buffer {
   bytes.writeUInt32BE(n % 2 ** 32)
   return bytes
 }
-
-const listen = (server: Server, path: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })

@@ -1,4 +1,5 @@
 /** Takes an upload on, from whoever asks for it in the cloud: where it may go, whether there is room for it, and its id. */
+import type { MethodAnswer } from '../../transports/transport.js'
 import { AgentError } from '../errors.js'
 import { addressProblem, checkSasUrl, guardLookup, isForbiddenHost } from '../upload/destination.js'
 import type { Request, Task } from '../upload/task.js'
@@ -30,21 +31,39 @@ export async function checkDestination(
  * @throws Refusal 429 when busy, 500 when it could not be written down
  */
 export async function acceptUpload(request: Request, sasUrl: string | null, context: UploadContext): Promise<Task> {
-  const { uploader, admission } = context
-  const nowMs = context.nowMs()
+  const { uploader } = context
   // Nothing is waited for from here to accept(), so that of two requests at once only one finds it free.
   const busyWith = uploader.busy()
   if (busyWith !== null) throw new Refusal(429, `an upload is under way: ask GetTaskStatus for ${busyWith}`)
-  if (!admission.mayAccept(nowMs)) throw new Refusal(429, 'ten uploads were accepted within the last minute')
-  admission.accepted(nowMs)
-  return uploader.accept(request, sasUrl).catch((error: unknown) => {
-    throw refusalOf(error)
-  })
+  admit(context)
+  return uploader.accept(request, sasUrl).catch(refuse)
 }
 
-/** What IoT Edge's agent answers of a task that was taken on. */
-export const runningAnswer = ({ correlationId }: Pick<Task, 'correlationId'>) =>
-  ({ status: 200, payload: { status: 'Running', message: '', correlationId } }) as const
+/**
+ * A request that leaves nothing to upload is a task that is done.
+ *
+ * @throws Refusal as `acceptUpload` does
+ */
+export async function acceptNothing(request: Request, message: string, context: UploadContext): Promise<Task> {
+  admit(context)
+  return context.uploader.acceptDone(request, message).catch(refuse)
+}
+
+/** What IoT Edge's agent answers of a task that was taken on: one that has not begun is as good as running. */
+export function acceptedAnswer({ correlationId, status, message }: Task): MethodAnswer {
+  const said = status === 'NotStarted' ? 'Running' : status
+  return { status: 200, payload: { status: said, message, correlationId } }
+}
+
+function admit({ admission, nowMs }: UploadContext): void {
+  const now = nowMs()
+  if (!admission.mayAccept(now)) throw new Refusal(429, 'ten uploads were accepted within the last minute')
+  admission.accepted(now)
+}
+
+function refuse(error: unknown): never {
+  throw refusalOf(error)
+}
 
 function refusalOf(error: unknown): unknown {
   if (error instanceof AgentError && error.code === 'UPLOAD_REFUSED') return new Refusal(400, error.message)

@@ -4,6 +4,7 @@ import type { LogFilter, LogForm } from '../evidence/log-filter.js'
 import { readRecords } from '../evidence/read.js'
 import { type InferredGap, type LogRecord, levels } from '../evidence/record.js'
 import { sentence, words } from '../evidence/sentence.js'
+import type { Window } from '../evidence/window.js'
 import type { Redactor } from '../redact.js'
 import type { Device } from '../status.js'
 import type { Patterns } from './pattern.js'
@@ -43,8 +44,8 @@ async function* linesOf(
   { ringDir, redactor, device, patterns }: LogSource,
 ): AsyncGenerator<string> {
   const matcher = regex === null ? null : patterns.matcher('items.filter.regex', regex)
-  const from = tail === null ? 0 : Math.max(0, (await countOf(readRecords(ringDir, window))) - tail)
-  for await (const batch of batches(after(from, readRecords(ringDir, window)))) {
+  const records = tail === null ? readRecords(ringDir, window) : tailOf(ringDir, window, tail)
+  for await (const batch of batches(records)) {
     const severe = batch.filter(({ level }) => loglevel === null || severityOf(level) <= loglevel)
     const told = severe.map(record => ({ record, text: redactor.text(words(record)) }))
     const isFound = matcher && told.length > 0 ? await matcher(told.map(({ text }) => text)) : null
@@ -75,20 +76,20 @@ function severityOf(level: number): number {
   return level >= levels.info ? 6 : 7
 }
 
-/** Read twice rather than kept: a window may be as long as the ring. */
-async function countOf(records: AsyncIterable<AnyRecord>): Promise<number> {
-  let count = 0
-  for await (const batch of batches(records)) count += batch.length
-  return count
-}
-
-async function* after(count: number, records: AsyncIterable<AnyRecord>): AsyncGenerator<AnyRecord> {
-  let left = count
-  for await (const record of records) {
-    if (left === 0) yield record
-    else left -= 1
+/** Read twice rather than kept: a window may be as long as the ring. What is written meanwhile is not part of it. */
+async function* tailOf(ringDir: string, window: Window, count: number): AsyncGenerator<AnyRecord> {
+  if (count === 0) return
+  const seqs: number[] = []
+  for await (const batch of batches(readRecords(ringDir, window))) seqs.push(...batch.map(seqOf))
+  const newest = seqs.at(-1) ?? 0
+  for await (const record of readRecords(ringDir, { ...window, fromSeq: seqs.at(-count) ?? 1 })) {
+    if (seqOf(record) > newest) return
+    yield record
   }
 }
+
+/** A gap that a reader infers stands where what is missing begins. */
+const seqOf = (record: AnyRecord): number => ('seq' in record ? record.seq : Number(record.data.fromSeq))
 
 /** After so many, others may have the loop. */
 const batchMax = 100

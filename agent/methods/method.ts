@@ -26,7 +26,7 @@ export type MethodDeps = Readonly<{
   device: Device
   ringDir: string
   redactor: Redactor
-  uploader: Pick<Uploader, 'accept' | 'busy' | 'cancel'>
+  uploader: Pick<Uploader, 'accept' | 'acceptDone' | 'busy' | 'cancel'>
   outbox: Pick<Outbox, 'find'>
   allowed: Allowed
   /** What GetStatus answers. */

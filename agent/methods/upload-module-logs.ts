@@ -1,6 +1,5 @@
 /** `UploadModuleLogs`: log lines as a file, by the hub's file upload or to a container that the configuration allows. */
-import { randomUUID } from 'node:crypto'
-import { acceptUpload, checkDestination, runningAnswer } from './accept-upload.js'
+import { acceptedAnswer, acceptNothing, acceptUpload, checkDestination } from './accept-upload.js'
 import { isMeant } from './log-text.js'
 import type { Method, MethodContext } from './method.js'
 import { type ModuleLogsPayload, readUploadModuleLogs } from './payloads.js'
@@ -12,22 +11,12 @@ export const uploadModuleLogs: Method = {
     const { items, encoding, contentType, sasUrl } = readUploadModuleLogs(payload, nowMs)
     await checkDestination(sasUrl, context)
     const filter = await filterOf(items, context)
-    // As IoT Edge's agent does: nothing to do is done at once, under an id that nobody needs to know.
-    if (filter === null) {
-      return {
-        status: 200,
-        payload: { status: 'Completed', message: 'no id matches hubrec', correlationId: randomUUID() },
-      }
-    }
     // What is written from now on was not asked for, however long the task waits.
-    const window = { ...filter.window, until: filter.window.until ?? nowMs }
-    const request = {
-      window,
-      requestedBy: 'direct method UploadModuleLogs',
-      why: 'asked for from the cloud',
-      logs: { filter: { ...filter, window }, encoding, contentType },
-    }
-    return runningAnswer(await acceptUpload(request, sasUrl, context))
+    const window = { ...filter?.window, until: filter?.window.until ?? nowMs }
+    const asked = { window, requestedBy: 'direct method UploadModuleLogs', why: 'asked for from the cloud' }
+    if (filter === null) return acceptedAnswer(await acceptNothing(asked, 'no id matches hubrec', context))
+    const logs = { filter: { ...filter, window }, encoding, contentType }
+    return acceptedAnswer(await acceptUpload({ ...asked, logs }, sasUrl, context))
   },
 }
 

@@ -2,7 +2,7 @@
 import { pointedAt, windowAround } from '../evidence/around.js'
 import { readRecords } from '../evidence/read.js'
 import type { Window } from '../evidence/window.js'
-import { acceptUpload, checkDestination, runningAnswer } from './accept-upload.js'
+import { acceptedAnswer, acceptUpload, checkDestination } from './accept-upload.js'
 import { type Method, type MethodContext, Refusal } from './method.js'
 import { readSupportBundle } from './payloads.js'
 
@@ -18,7 +18,7 @@ export const uploadSupportBundle: Method = {
       requestedBy: 'direct method UploadSupportBundle',
       why: 'asked for from the cloud',
     }
-    return runningAnswer(await acceptUpload(request, sasUrl, context))
+    return acceptedAnswer(await acceptUpload(request, sasUrl, context))
   },
 }
 

@@ -49,6 +49,12 @@ export interface Uploader {
    */
   accept(request: Request, sasUrl: string | null): Promise<Task>
   /**
+   * Takes a task on that is done already, because there is nothing to do: whoever asks for its status later is told so.
+   *
+   * @throws the file system's error when it cannot be written down
+   */
+  acceptDone(request: Request, message: string): Promise<Task>
+  /**
    * Ends a task before its time: what it was doing is stopped, its file is removed, the hub is told. One whose blob is whole already
    * is not stopped any more, and one that is done stays as it is.
    *
@@ -135,27 +141,17 @@ export function createUploader(options: UploaderOptions): Uploader {
         throw new AgentError('UPLOAD_REFUSED', 'this identity has no file upload, and no sasUrl was given')
       }
       if (sasUrl !== null) rememberSasUrl(sasUrl, secrets)
-      const task: Task = {
-        version: 1,
-        correlationId: randomUUID(),
-        acceptedAt: new Date().toISOString(),
-        request,
-        sasUrl,
-        phase: 'queued',
-        status: 'NotStarted',
-        message: '',
-        fileName: null,
-        blobName: null,
-        bytesTotal: null,
-        blockBytes,
-        blocksDone: 0,
-        uploadId: null,
-        owed: [],
-        troubleMs: 0,
-      }
+      const task = newTask(request, sasUrl, blockBytes)
       await outbox.add(task)
       onStep(task, 'accepted')
       doors.make.ring()
+      return task
+    },
+
+    async acceptDone(request, message) {
+      const task: Task = { ...newTask(request, null, blockBytes), phase: 'done', status: 'Completed', message }
+      await outbox.add(task)
+      onStep(task, 'completed')
       return task
     },
 
@@ -178,6 +174,25 @@ export function createUploader(options: UploaderOptions): Uploader {
     },
   }
 }
+
+const newTask = (request: Request, sasUrl: string | null, blockBytes: number): Task => ({
+  version: 1,
+  correlationId: randomUUID(),
+  acceptedAt: new Date().toISOString(),
+  request,
+  sasUrl,
+  phase: 'queued',
+  status: 'NotStarted',
+  message: '',
+  fileName: null,
+  blobName: null,
+  bytesTotal: null,
+  blockBytes,
+  blocksDone: 0,
+  uploadId: null,
+  owed: [],
+  troubleMs: 0,
+})
 
 const isStoppable = (task: Task): boolean => isUnmade(task) || task.phase === 'sending'
 

@@ -424,9 +424,14 @@ t.test('an upload is answered at once, is one at a time, and says how it goes', 
 
 t.test('logs alone are uploaded like a bundle, and only what means this module', async t => {
   const { call, failNext } = await device(t)
-  t.match(await call('UploadModuleLogs', { ...asking(), items: { id: 'edgeHub' }, sasUrl }), {
+  const nothing = await call('UploadModuleLogs', { ...asking(), items: { id: 'edgeHub' }, sasUrl })
+  const done = nothing.payload as { correlationId: string }
+  t.strictSame(nothing, {
     status: 200,
-    payload: { status: 'Completed', message: 'no id matches hubrec', correlationId: String },
+    payload: { status: 'Completed', message: 'no id matches hubrec', correlationId: done.correlationId },
+  })
+  t.match(await call('GetTaskStatus', { schemaVersion: '1.0', correlationId: done.correlationId }), {
+    payload: { status: 'Completed', message: 'no id matches hubrec' },
   })
   const { status, payload } = await call('uploadModuleLogs', { ...asking(), encoding: 'gzip', sasUrl })
   const { correlationId } = payload as { correlationId: string }

@@ -118,6 +118,15 @@ const start = async (t: Test, { dir, onUpdate, ...options }: RunOptions): Promis
   }
 }
 
+/** Something that a test waits for. */
+const arrival = () => {
+  let resolve: () => void = () => undefined
+  const promise = new Promise<void>(arrived => {
+    resolve = arrived
+  })
+  return { promise, resolve: () => resolve() }
+}
+
 const uploadsOf = (deviceId: string) =>
   hub.uploads.filter(upload => upload.deviceId === deviceId).map(({ isSuccess }) => isSuccess)
 
@@ -166,8 +175,30 @@ t.test('a link that is cut in the middle costs no block that was acknowledged', 
   t.match(run.steps, ['accepted', 'made', /^failed, next try in/, 'completed'])
 })
 
+t.test('a storage that dies in the middle and comes back gets the whole bundle', async t => {
+  const deviceId = await addDevice()
+  let died = false
+  const run = await start(t, {
+    dir: t.testdir(),
+    link: linkOf(deviceId),
+    async onUpdate({ phase, blocksDone }) {
+      if (phase !== 'sending' || blocksDone !== 3 || died) return
+      died = true
+      await hub.restartBlobStore()
+    },
+  })
+  const { correlationId } = await run.uploader.accept(request, null)
+  const task = await run.finished(correlationId)
+  t.equal(task.status, 'Completed')
+  t.equal(hashOf(await hub.readBlob('uploads', task.blobName ?? '')), hashOf(bundle))
+  // A storage that has forgotten its container too is asked for anew, and then the first upload came to nothing.
+  const ends = uploadsOf(deviceId)
+  t.strictSame([ends.at(-1), ends.filter(isSuccess => isSuccess).length], [true, 1])
+})
+
 t.test('what is cancelled is stopped where it is, and the hub is told', async t => {
   const deviceId = await addDevice()
+  const half = arrival()
   const run: Run = await start(t, {
     dir: t.testdir(),
     link: linkOf(deviceId),
@@ -178,7 +209,9 @@ t.test('what is cancelled is stopped where it is, and the hub is told', async t 
       return { bytes: bundle.length, fileName: 'half.zip' }
     },
     async onUpdate({ phase, blocksDone }) {
-      if (phase === 'sending' && blocksDone === 2) await hub.blobFault('stall')
+      if (phase !== 'sending' || blocksDone !== 2) return
+      await hub.blobFault('stall')
+      half.resolve()
     },
   })
   const unmade = await run.uploader.accept({ ...request, why: 'never made' }, null)
@@ -186,7 +219,7 @@ t.test('what is cancelled is stopped where it is, and the hub is told', async t 
   t.match(inMaking, { phase: 'done', status: 'Cancelled', owed: [] })
 
   const sent = await run.uploader.accept(request, null)
-  while (run.outbox.find(sent.correlationId)?.blocksDone !== 2) await new Promise(setImmediate)
+  await half.promise
   const inSending = await run.uploader.cancel(sent.correlationId)
   await hub.blobFault(null)
   t.match(inSending, { phase: 'done', status: 'Cancelled', blocksDone: 2 })
@@ -257,19 +290,16 @@ t.test('a storage that goes silent costs its limit and no more', async t => {
 t.test('a daemon that is stopped in the middle goes on after its restart, under the same id', async t => {
   const deviceId = await addDevice()
   const dir = t.testdir()
-  let halted: () => void = () => undefined
-  const half = new Promise<void>(resolve => {
-    halted = resolve
-  })
+  const half = arrival()
   const first = await start(t, {
     dir,
     link: linkOf(deviceId),
     onUpdate({ blocksDone }) {
-      if (blocksDone === 3) halted()
+      if (blocksDone === 3) half.resolve()
     },
   })
   const { correlationId } = await first.uploader.accept(request, null)
-  await half
+  await half.promise
   await first.stop()
   const left = JSON.parse(await readFile(join(dir, `${correlationId}.json`), 'utf8')) as Task
   t.match(left, { phase: 'sending', status: 'Running', blobName: `${deviceId}/hubrec-gate-from-to.zip` })
