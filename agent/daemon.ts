@@ -229,6 +229,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
         ringDir,
         device: deviceName(device),
         config: settings,
+        state: status,
         doctor,
         versions: start.versions,
         causes: causeTitles,

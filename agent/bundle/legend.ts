@@ -9,6 +9,9 @@ const entries = {
   'records.ndjson': 'every record of the window, one JSON object on each line, oldest first',
   'samples.csv': 'one row for each periodic reading; an empty cell means that the host does not have it',
   'doctor.json': 'what stood between this device and its hub when the bundle was made: each question with its answer',
+  'state.json': 'what the running daemon said of itself: the connection, the outage that goes on, the ring, the outbox',
+  'sockets.txt': "the host's TCP and UDP sockets, one on each line: state, own address, the other's",
+  'routes.txt': 'where packets leave this host, and whom it knows next door',
   'system.json': 'what the host is; `missing` says why a part is not there',
   'config.json': 'the configuration; secrets lie elsewhere and are not in it',
 }

@@ -10,8 +10,8 @@ import type { Redactor } from '../redact.js'
 import type { Versions } from '../versions.js'
 import { legendOf } from './legend.js'
 import { bundleFormat, type Entry, type EntryStatus, type Manifest, manifestName } from './manifest.js'
-import type { Part, PartContext, Seen } from './part.js'
-import { parts as allParts } from './parts.js'
+import { type Part, type PartContext, type Seen, Skipped } from './part.js'
+import { parts as allParts, lastFading } from './parts.js'
 import { createSelfTest, type SelfTest } from './self-test.js'
 import { createZip, type ZipWriter } from './zip.js'
 
@@ -38,6 +38,12 @@ export type BundleOptions = Readonly<{
   /** Wall time. */
   nowMs: number
   parts?: readonly Part[]
+  /** What the running daemon says of itself; by default that nobody asked. */
+  state?: (signal: AbortSignal) => Promise<unknown>
+  /** Default: `/proc`. */
+  procRoot?: string
+  /** Called once, when what fades within moments has been taken. */
+  onFadingTaken?: () => void
   /** What `hubrec doctor` finds; by default that nobody asked. */
   doctor?: (signal: AbortSignal) => Promise<unknown>
   /** Default: the host's. */
@@ -62,6 +68,8 @@ export async function makeBundle(options: BundleOptions): Promise<Made> {
     ringDir,
     window,
     config: options.config,
+    state: options.state ?? notAsked,
+    procRoot: options.procRoot ?? '/proc',
     doctor: options.doctor ?? (async () => null),
     inventory: options.inventory ?? (signal => takeInventory({ signal })),
     json: value => redactor.json(value),
@@ -72,7 +80,10 @@ export async function makeBundle(options: BundleOptions): Promise<Made> {
   const zip = createZip(file, window.until)
   try {
     const entries: Entry[] = []
-    for (const part of options.parts ?? allParts) entries.push(await addPart(zip, part, context, selfTest, signal))
+    for (const part of options.parts ?? allParts) {
+      entries.push(await addPart(zip, part, context, selfTest, signal))
+      if (part === lastFading) options.onFadingTaken?.()
+    }
     const manifest: Manifest = {
       format: bundleFormat,
       device: options.device,
@@ -107,6 +118,8 @@ export function bundleName(device: string, window: Readonly<{ since: number; unt
   const safe = device.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 128)
   return `hubrec-${safe}-${compact(window.since)}-${compact(window.until)}.zip`
 }
+
+const notAsked = (): Promise<never> => Promise.reject(new Skipped('no daemon was asked'))
 
 type ClosedWindow = PartContext['window']
 
@@ -185,6 +198,7 @@ class TimeOver extends Error {
 
 function described(failure: unknown, isBegun: boolean, part: Part): { status: EntryStatus; reason: string } {
   if (failure instanceof TimeOver) return { status: 'timedOut', reason: `not done within ${part.timeLimitMs} ms` }
+  if (failure instanceof Skipped) return { status: 'skipped', reason: failure.message }
   const reason = failure instanceof Error ? failure.message : String(failure)
   return { status: isBegun ? 'truncated' : 'failed', reason }
 }

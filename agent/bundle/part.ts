@@ -9,10 +9,14 @@ export type PartContext = Readonly<{
   /** Wall times in unix milliseconds. */
   window: Readonly<{ since: number; until: number }>
   config: unknown
+  /** What the running daemon says of itself, as `hubrec status --json`. @throws Skipped where none runs */
+  state(signal: AbortSignal): Promise<unknown>
   /** What stands between this device and its hub. */
   doctor(signal: AbortSignal): Promise<unknown>
   /** What the host is. */
   inventory(signal: AbortSignal): Promise<unknown>
+  /** `/proc`; another place in tests. */
+  procRoot: string
   /** Plain data as JSON on one line, without secrets: whatever leaves this device goes through here. */
   json(value: unknown): string
   /** Any other text without secrets. */
@@ -43,3 +47,8 @@ export type Part = Readonly<{
   shortcoming?(context: PartContext): string | null
   timeLimitMs: number
 }>
+
+/** There is nothing to be had here, and nobody is to blame: thrown by a part that is told of as skipped, with this reason. */
+export class Skipped extends Error {
+  override readonly name = 'Skipped'
+}

@@ -4,8 +4,15 @@ import { config } from './parts/config.js'
 import { doctor } from './parts/doctor.js'
 import { episodes } from './parts/episodes.js'
 import { records } from './parts/records.js'
+import { routes } from './parts/routes.js'
 import { samples } from './parts/samples.js'
+import { sockets } from './parts/sockets.js'
+import { state } from './parts/state.js'
 import { system } from './parts/system.js'
 
+/** Gone within moments: each of them has a tenth of a second. */
+const fading: readonly Part[] = [state, sockets, routes]
+export const lastFading = fading.at(-1)
+
 /** `samples` comes after `records`, which tell it its columns. */
-export const parts: readonly Part[] = [doctor, system, episodes, records, samples, config]
+export const parts: readonly Part[] = [...fading, doctor, system, episodes, records, samples, config]

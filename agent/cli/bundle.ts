@@ -1,9 +1,11 @@
 /** `hubrec bundle`: a time window as one archive, for support. */
-import { access, constants, rename } from 'node:fs/promises'
+import { access, constants as fileConstants, rename } from 'node:fs/promises'
+import { constants, setPriority } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { CredentialError, type CredentialSettings, loadCredential } from '../../transports/credentials.js'
 import { createSecrets, type Secrets } from '../../transports/secrets.js'
 import { type Made, makeBundle } from '../bundle/make.js'
+import { Skipped } from '../bundle/part.js'
 import { describeConfig } from '../config/describe.js'
 import { askDaemon } from '../control.js'
 import { causeTitles } from '../diagnosis/catalogue.js'
@@ -47,7 +49,7 @@ export const bundle: Command = {
     const told = lastFacts?.data as Partial<StartData> | undefined
     const output = text(values, 'output')
     const file = resolve(output ?? `.hubrec-bundle-${process.pid}.zip`)
-    await access(dirname(file), constants.W_OK).catch((error: NodeJS.ErrnoException) => {
+    await access(dirname(file), fileConstants.W_OK).catch((error: NodeJS.ErrnoException) => {
       throw new AgentError('USAGE', `${dirname(file)} cannot be written: ${error.code}`)
     })
     const made = await makeBundle({
@@ -58,6 +60,9 @@ export const bundle: Command = {
       ringDir,
       device: told?.device ? deviceName(told.device) : 'unknown',
       config: describeConfig(configured.config).settings,
+      state: () => stateOf(configured),
+      // Whatever else this device does comes first; what fades is not left waiting for it.
+      onFadingTaken: () => setPriority(constants.priority.PRIORITY_LOW),
       doctor: signal => examined(configured, secrets, io, signal),
       versions: versions(),
       causes: causeTitles,
@@ -71,6 +76,14 @@ export const bundle: Command = {
     for (const line of tell(place, made, values)) io.print(line)
     return 0
   },
+}
+
+async function stateOf({ config }: Configured): Promise<unknown> {
+  const told = await askDaemon(config.controlSocket, 'status').catch((error: Error) => {
+    throw new Skipped(error.message)
+  })
+  if (told === null) throw new Skipped(`no daemon answers at ${config.controlSocket}`)
+  return told
 }
 
 /** Who runs knows more, and has the credential; else what can be found out without signing in. */

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { parts } from '../../agent/bundle/parts.js'
 import type { Episode } from '../../agent/evidence/episode.js'
 import type { RingHealth } from '../../agent/ring/ring.js'
 import { type Identity, startHub } from '../hub/hub.js'
@@ -85,8 +86,11 @@ t.test('by the hub: the blob is whole, the hub is told, the story is in it and t
 
   const entries = await entriesOf(file)
   const names = [...entries.keys()]
-  const expected = ['config.json', 'doctor.json', 'episodes.json', 'records.ndjson', 'samples.csv', 'system.json']
-  t.strictSame(names.slice(0, -1).sort(), expected)
+  t.strictSame(
+    names.slice(0, -1),
+    parts.map(({ name }) => name),
+  )
+  t.match(JSON.parse(String(entries.get('state.json'))), { daemon: 'running', connection: { state: 'online' } })
   t.equal(names.at(-1), 'manifest.json')
   const key = /SharedAccessKey=([^;]+)/.exec(hub.connectionString(identity.deviceId))?.[1] ?? ''
   for (const [name, text] of entries) {

@@ -1,7 +1,6 @@
 /** Default routes: where packets for the hub leave the host, the preferred one first. */
-import { SocketAddress } from 'node:net'
-import { endianness } from 'node:os'
 import { join } from 'node:path'
+import { address4, address6, hexadecimal } from './addresses.js'
 import { fieldsOf, readText, toInteger } from './files.js'
 import type { Reading } from './reading.js'
 
@@ -35,7 +34,7 @@ export function parseRoutes4(text: string): DefaultRoute[] {
   const found = text.split('\n').map(line => {
     const [name, destination, gateway, flags, , , metric, mask] = fieldsOf(line)
     if (destination !== '00000000' || mask !== '00000000' || !isUsable(flags)) return null
-    return route(name, address4(gateway), toInteger(metric))
+    return route(name, gatewayOf(address4(gateway)), toInteger(metric))
   })
   return preferredFirst(found)
 }
@@ -45,13 +44,13 @@ export function parseRoutes6(text: string): DefaultRoute[] {
   const found = text.split('\n').map(line => {
     const [destination, length, , , gateway, metric, , , flags, name] = fieldsOf(line)
     if (destination !== '0'.repeat(32) || length !== '00' || !isUsable(flags)) return null
-    return route(name, address6(gateway), hexadecimal(metric))
+    return route(name, gatewayOf(address6(gateway)), hexadecimal(metric))
   })
   return preferredFirst(found)
 }
 
-const hexadecimal = (text: string | undefined): number | null =>
-  text !== undefined && /^[0-9a-f]{1,8}$/i.test(text) ? Number.parseInt(text, 16) : null
+const gatewayOf = (address: string | null): string | null =>
+  address === '0.0.0.0' || address === '::' ? null : address
 
 const isUsable = (flags: string | undefined): boolean => {
   const value = hexadecimal(flags)
@@ -66,16 +65,3 @@ const preferredFirst = (found: readonly (DefaultRoute | null)[]): DefaultRoute[]
     .filter(item => item !== null)
     .sort((a, b) => a.metric - b.metric)
     .slice(0, routesMax)
-
-/** The kernel prints the four bytes as one number of the machine's own order. */
-function address4(text: string | undefined): string | null {
-  if (text === undefined || !/^[0-9a-f]{8}$/i.test(text) || text === '00000000') return null
-  const bytes = [...Buffer.from(text, 'hex')]
-  return (endianness() === 'LE' ? bytes.reverse() : bytes).join('.')
-}
-
-function address6(text: string | undefined): string | null {
-  if (text === undefined || !/^[0-9a-f]{32}$/i.test(text) || /^0+$/.test(text)) return null
-  const groups = text.match(/.{4}/g) ?? []
-  return new SocketAddress({ address: groups.join(':'), family: 'ipv6' }).address
-}
