@@ -6,11 +6,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import service from 'azure-iothub'
 import { verifyBundle } from '../../agent/bundle/unzip.js'
 import type { Episode } from '../../agent/evidence/episode.js'
-import { type Hub, startHub } from '../hub/hub.js'
+import { startHub } from '../hub/hub.js'
 import { startNameServer } from '../hub/name-server.js'
+import { serviceClient } from '../hub/service-client.js'
 import { type Child, startChild } from './child.js'
 import { scenarios } from './scenarios.js'
 import { type Row, showRows } from './table.js'
@@ -182,12 +182,4 @@ async function fetchBundle(): Promise<{ blobName: string; file: string; whole: b
   let whole = true
   for await (const { status } of verifyBundle(file)) whole &&= status === 'ok'
   return { blobName, file, whole }
-}
-
-/** The stock service client dials port 443 only; its HTTP side takes an agent once it is made. */
-function serviceClient(hub: Hub): service.Client {
-  const client = service.Client.fromConnectionString(hub.serviceConnectionString)
-  const { _restApiClient: rest } = client as unknown as { _restApiClient: { setOptions(options: object): void } }
-  rest.setOptions({ http: { agent: hub.agent() } })
-  return client
 }
