@@ -71,7 +71,9 @@ async function transportOf(protocol: Order['protocol']): Promise<Transport> {
 }
 
 async function wrapped(socket: string): Promise<Transport> {
-  const { recorded } = await import('../../agent/library.js')
+  // As an application loads it: the package's own entry, which is made of the compiled sources.
+  const entry: string = 'iothub-flight-recorder'
+  const { recorded }: typeof import('../../agent/library.js') = await import(entry)
   return recorded(stock, { name: 'bench', socket })
 }
 
