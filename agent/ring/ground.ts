@@ -20,6 +20,8 @@ export interface Ground {
   nextSeqAfter(firstSeq: number): number
   /** Numbers of which gap records have told. */
   readonly told: readonly Span[]
+  /** Up to where those by overflow have. */
+  readonly goneTo: number
   /** Writes the gap record; throws where that fails. */
   tellOverflow(loss: Loss): Promise<void>
   /** Brings onto the device what was written until now. Not in turn. */

@@ -1,7 +1,7 @@
 /** Room is made: the oldest records go, but for what is protected of them, and a gap record says so first. */
 import { codeOf } from './disk.js'
 import type { SegmentFile } from './files.js'
-import { type Kept, type Loss, sizeOf, without } from './gap.js'
+import { type Kept, type Loss, type Span, sizeOf, without } from './gap.js'
 import type { Ground, Job, JobStep } from './ground.js'
 import { thinned } from './repack.js'
 import type { Sealed } from './seal.js'
@@ -136,7 +136,8 @@ export class RoomJob implements Job {
     const going = this.#going
     if (going.length === 0) return
     const loss = { ...this.#lossOf(going, thin?.kept.count ?? 0), kept: thin?.kept ?? null }
-    this.#isTold = loss.count > 0
+    // Also where all of it was told as damage: what its own gap records say of those before it goes with it.
+    this.#isTold = loss.count > 0 || loss.toSeq > this.#ground.goneTo
     if (this.#isTold) await this.#ground.tellOverflow(loss)
     // Whatever comes between, nobody tells of them twice.
     for (const segment of going) {
@@ -169,25 +170,33 @@ export class RoomJob implements Job {
     return this.#ground.generation !== this.#generation
   }
 
-  #lossOf(going: readonly SegmentFile[], survivors: number): Loss {
-    const [first, last] = [going[0]!, going.at(-1)!]
+  #lossOf(going: readonly SegmentFile[], survivors: number): Loss & Span {
+    const last = going.at(-1)!
     const count = going.reduce((sum, segment) => sum + this.#countOf(segment), 0)
     // Where it was told that it goes, and not what stays, the one was counted without the other.
     const isUnknown = last.isTold && last.kept === undefined && !last.index?.thinned
     return {
       reason: 'overflow',
       count: isUnknown ? count : count - survivors,
-      fromSeq: first.index?.thinned ? first.index.firstSeq : first.firstSeq,
-      toSeq: last.index?.thinned ? last.index.lastSeq : this.#ground.nextSeqAfter(last.firstSeq) - 1,
+      fromSeq: this.#spanOf(going[0]!).fromSeq,
+      toSeq: this.#spanOf(last).toSeq,
     }
   }
 
   /** How many are in it of which nobody has told yet that they go. */
-  #countOf({ firstSeq, index, isTold, kept }: SegmentFile): number {
+  #countOf(segment: SegmentFile): number {
+    const { index, isTold, kept } = segment
     if (isTold && (kept !== undefined || !index?.thinned)) return kept?.count ?? 0
-    if (index?.thinned) return recordsIn(index)
-    const span = { fromSeq: firstSeq, toSeq: this.#ground.nextSeqAfter(firstSeq) - 1 }
-    return sizeOf(without(span, this.#ground.told))
+    // Of one that stayed when newer ones went, the numbers behind it have been told of with those.
+    const wasPassed = segment.firstSeq <= this.#ground.goneTo
+    if (index && (index.thinned || wasPassed)) return recordsIn(index)
+    return sizeOf(without(this.#spanOf(segment), this.#ground.told))
+  }
+
+  /** What is missing behind it goes with it. */
+  #spanOf({ firstSeq, index }: SegmentFile): Span {
+    if (index?.thinned) return { fromSeq: index.firstSeq, toSeq: index.lastSeq }
+    return { fromSeq: firstSeq, toSeq: this.#ground.nextSeqAfter(firstSeq) - 1 }
   }
 }
 

@@ -142,6 +142,10 @@ export class Store implements Ground {
     return this.#told
   }
 
+  get goneTo(): number {
+    return this.#goneTo
+  }
+
   nextSeqAfter(firstSeq: number): number {
     const next = this.files.segments.find(segment => segment.firstSeq > firstSeq)?.firstSeq
     return next ?? (this.#active && this.#active.firstSeq > firstSeq ? this.#active.firstSeq : this.#nextSeq)

@@ -3,13 +3,13 @@ import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import type { Disk } from '../../agent/ring/disk.js'
 import { openRing } from '../../agent/ring/open.js'
-import { readRing } from '../../agent/ring/read.js'
 import { segmentName } from '../../agent/ring/segment.js'
 import { verifyRing } from '../../agent/ring/verify.js'
 import { BytesDisk } from '../support/bytes-disk.js'
 import { among, randomFrom, seed, seedSaid } from '../support/campaign.js'
+import { countsOf, type Gaps } from '../support/ring-counts.js'
 import { budgetBytes, classes, loadJson } from '../support/ring-load.js'
-import { collect, recordJson, stamp, type WriterGap } from '../support/ring-records.js'
+import { collect, recordJson, stamp } from '../support/ring-records.js'
 
 const dir = 'ring'
 
@@ -111,23 +111,6 @@ function watched(disk: BytesDisk, onMoment: (files: Files) => void): Disk {
   }
 }
 
-type Gaps = ReadonlyMap<number, WriterGap>
-
-/** How many records gap records say are lost, and how many are. @param before gap records may have gone like others */
-async function countsOf(files: Files, before: Gaps): Promise<{ said: number; gone: number; gaps: Gaps }> {
-  const gaps = new Map(before)
-  let there = 0
-  let last = 0
-  for await (const item of readRing(dir, { disk: new BytesDisk(files) })) {
-    if (item.kind === 'gap') continue
-    const { type, data } = JSON.parse(item.json)
-    if (type === 'gap') gaps.set(item.seq, data)
-    there++
-    last = item.seq
-  }
-  return { said: [...gaps.values()].reduce((sum, { count }) => sum + count, 0), gone: last - there, gaps }
-}
-
 async function write(disk: Disk, fromId: number, toId: number): Promise<void> {
   const { ring } = await openRing({ dir, budgetBytes, stamp, classes, disk })
   for (let id = fromId; id <= toId; id += 20)
@@ -151,7 +134,7 @@ t.test('a ring that is killed at any moment is whole for its reader, and counts 
   for (const files of moments) {
     for (const { status, path, reason } of await collect(verifyRing(dir, new BytesDisk(files))))
       if (status === 'damaged') problems.add(`verify calls ${path} damaged: ${reason}`)
-    const before = await countsOf(files, gaps)
+    const before = await countsOf(new BytesDisk(files), dir, gaps)
     gaps = before.gaps
     if (before.said < before.gone) problems.add(`${before.gone} are gone, and only ${before.said} are said to be`)
     // Said, and not done yet: whoever comes after must do it, and not say it again.
@@ -167,9 +150,9 @@ t.test('a ring that is killed at any moment is whole for its reader, and counts 
     )
     for (const files of [next.files, again[among(random, 0, again.length - 1)]!]) {
       const last = new BytesDisk(files)
-      const between = await countsOf(files, gaps)
+      const between = await countsOf(new BytesDisk(files), dir, gaps)
       await write(last, 20_001, 20_100)
-      const { said, gone } = await countsOf(last.files, between.gaps)
+      const { said, gone } = await countsOf(last, dir, between.gaps)
       if (said !== gone) problems.add(`${said} are said to be gone after kills, and ${gone} are`)
     }
   }
