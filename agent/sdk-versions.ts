@@ -1,6 +1,5 @@
 /** Which versions of the SDK are there, and which are the newest as far as this release of hubrec knows. Moved with each release. */
-import { createRequire } from 'node:module'
-import { readPackage } from './own-version.js'
+import { dependencyVersion } from './own-version.js'
 
 /** The packages of the SDK by what they do. */
 const packages = {
@@ -27,14 +26,8 @@ const together: readonly Part[] = ['device', 'mqtt', 'amqp']
 
 /** @param from a file or an address of one: what it would load is what is read. Never throws: an application is not to notice. */
 export function readSdkVersions(from: string): SdkVersions {
-  const versionOf = (name: string): string => {
-    try {
-      return readPackage(createRequire(from).resolve(`${name}/package.json`))?.version ?? 'unknown'
-    } catch {
-      return 'unknown'
-    }
-  }
-  return Object.fromEntries(parts.map(part => [part, versionOf(packages[part])])) as SdkVersions
+  const versionOf = (part: Part): string => dependencyVersion(packages[part], from) ?? 'unknown'
+  return Object.fromEntries(parts.map(part => [part, versionOf(part)])) as SdkVersions
 }
 
 /**

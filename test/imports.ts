@@ -5,10 +5,11 @@ import t from 'tap'
 
 /** Who may not import whom: a file whose path starts with `from` may not reach a path that starts with one of `to`. */
 const forbidden: readonly { from: string; to: readonly string[]; why: string }[] = [
-  { from: 'transports/', to: ['agent/', 'cloud/', 'test/'], why: 'the wire knows nothing of the agent' },
-  { from: 'agent/', to: ['cloud/', 'test/'], why: 'the device never needs the operator' },
+  { from: 'transports/', to: ['agent/', 'cloud/', 'test/', 'deploy/'], why: 'the wire knows nothing of the agent' },
+  { from: 'agent/', to: ['cloud/', 'test/', 'deploy/'], why: 'the device never needs the operator' },
   { from: 'agent/ring/', to: ['transports/', 'agent/evidence/', 'agent/diagnosis/'], why: 'the ring knows bytes only' },
   { from: 'agent/upload/', to: ['agent/ring/'], why: 'upload knows the outbox and a link, not the ring' },
+  { from: 'deploy/', to: ['test/'], why: 'what is installed is made without what tests it' },
   {
     from: 'test/real/matrix/',
     to: ['agent/diagnosis/'],
@@ -48,12 +49,13 @@ const wrapped: readonly { module: string; at: readonly string[] }[] = [
   { module: 'proxy-from-env', at: ['transports/proxy.ts'] },
   { module: 'azure-iot-provisioning-device', at: ['transports/provisioning.ts'] },
   { module: 'azure-iot-provisioning-device-mqtt', at: ['transports/provisioning.ts'] },
+  { module: 'esbuild', at: ['deploy/package/bundle.ts', 'deploy/package/replaced.ts'] },
   { module: 'debug', at: ['transports/sdk-debug.ts'] },
 ]
 
 type Import = { file: string; target: string; typeOnly: boolean }
 
-const sources = ['transports', 'agent', 'cloud', 'test']
+const sources = ['transports', 'agent', 'cloud', 'deploy', 'test']
   .filter(folder => existsSync(folder))
   .flatMap(folder =>
     readdirSync(folder, { recursive: true, encoding: 'utf8', withFileTypes: false })

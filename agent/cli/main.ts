@@ -96,4 +96,8 @@ const io: Io = {
   signal: stop.signal,
   isTerminal: process.stdout.isTTY === true,
 }
-process.exitCode = await main(process.argv.slice(2), io).catch((error: unknown) => explainFailure(error, io))
+void main(process.argv.slice(2), io)
+  .catch((error: unknown) => explainFailure(error, io))
+  .then(code => {
+    process.exitCode = code
+  })

@@ -2,8 +2,8 @@
  * The process that asks systeminformation, whose functions start programs and wait for them. Each answer is cut down to
  * what a diagnosis needs: no serial numbers, hardware addresses, processes or environment.
  */
-import { createRequire } from 'node:module'
 import systeminformation from 'systeminformation'
+import { dependencyVersion, hubrecVersion } from '../own-version.js'
 import { type InventoryMessage, type InventoryPart, inventoryParts } from './inventory.js'
 
 const listMax = 64
@@ -12,10 +12,10 @@ const ask: Readonly<Record<InventoryPart, () => Promise<object>>> = {
   async versions() {
     const sdk = ['azure-iot-device', 'azure-iot-device-mqtt', 'azure-iot-mqtt-base', 'azure-iot-common', 'mqtt']
     return {
-      hubrec: versionIn('../../../package.json'),
+      hubrec: hubrecVersion(),
       node: process.versions.node,
       openssl: process.versions.openssl,
-      sdk: Object.fromEntries(sdk.map(name => [name, versionIn(`${name}/package.json`)])),
+      sdk: Object.fromEntries(sdk.map(name => [name, dependencyVersion(name, import.meta.url)])),
     }
   },
   async os() {
@@ -68,19 +68,6 @@ const ask: Readonly<Record<InventoryPart, () => Promise<object>>> = {
   },
 }
 
-const require = createRequire(import.meta.url)
-
-/** @returns `null` where the package is not installed or does not show its package.json */
-function versionIn(packageJson: string): string | null {
-  try {
-    const { version }: { version?: unknown } = require(packageJson)
-    return typeof version === 'string' ? version : null
-  } catch (error) {
-    if (error instanceof Error && 'code' in error) return null
-    throw error
-  }
-}
-
 const send = (message: InventoryMessage): Promise<void> =>
   new Promise((resolve, reject) => {
     process.send?.(message, undefined, {}, error => (error ? reject(error) : resolve()))
@@ -89,11 +76,15 @@ const send = (message: InventoryMessage): Promise<void> =>
 // Whoever asked is gone.
 process.once('disconnect', () => process.exit())
 
-for (const part of inventoryParts) {
-  try {
-    await send({ part, value: await ask[part]() })
-  } catch (error) {
-    await send({ part, failed: String(error).slice(0, 200) })
+async function main(): Promise<void> {
+  for (const part of inventoryParts) {
+    try {
+      await send({ part, value: await ask[part]() })
+    } catch (error) {
+      await send({ part, failed: String(error).slice(0, 200) })
+    }
   }
+  process.disconnect()
 }
-process.disconnect()
+
+void main()

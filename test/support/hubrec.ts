@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sharedMemoryDir } from '../../agent/recall/place.js'
 import type { Hub } from '../hub/hub.js'
 
-const main = resolve('dist/agent/cli/main.js')
+const compiled = resolve('dist/agent/cli/main.js')
 
 const askedEveryMs = 400
 
@@ -29,19 +29,24 @@ export class Gateway implements AsyncDisposable {
     readonly stateDir: string,
     readonly env: Readonly<Record<string, string>>,
     private readonly within: readonly string[],
+    private readonly main: string,
   ) {
     this.configFile = join(dir, 'config.json')
   }
 
-  /** @param within what every process is started by: a command that ends with the name of the program */
+  /**
+   * @param within what every process is started by: a command that ends with the name of the program
+   * @param main the program; what has been compiled here, unless given
+   */
   static async make(
     hub: Hub,
     connectionString: string,
     config: Readonly<Record<string, unknown>> = {},
     within: readonly string[] = [],
+    main = compiled,
   ): Promise<Gateway> {
     const dir = await mkdtemp(join(tmpdir(), 'hubrec-'))
-    const gateway = new Gateway(dir, join(dir, 'state'), { HUBREC_CONNECTION_STRING: connectionString }, within)
+    const gateway = new Gateway(dir, join(dir, 'state'), { HUBREC_CONNECTION_STRING: connectionString }, within, main)
     const { connection, ...rest } = config as { connection?: object }
     const written = {
       connection: { caFile: hub.caFile, keepaliveSeconds: 3, ports: { https: hub.ports.https }, ...connection },
@@ -131,7 +136,7 @@ export class Gateway implements AsyncDisposable {
     env: Readonly<Record<string, string>>,
     stderr: number | 'pipe' = 'pipe',
   ): ChildProcess {
-    const [program = '', ...rest] = [...this.within, process.execPath, main, ...args]
+    const [program = '', ...rest] = [...this.within, process.execPath, this.main, ...args]
     const child = spawn(program, rest, {
       // The test runner's own options would cost each start six times its time.
       env: { ...process.env, NODE_OPTIONS: undefined, ...this.env, ...env },
