@@ -29,8 +29,12 @@ export function checkSasUrl(text: string, allowed: Allowed): Checked {
     return url.origin === origin && url.pathname === pathname
   })
   if (!isAllowed) return { problem: 'its host and container are not in upload.allowedContainers of this device' }
-  if (url.searchParams.getAll('sig').length !== 1) return { problem: 'expected exactly one signature (sig)' }
-  if ([...url.searchParams.keys()].some(name => operations.has(name.toLowerCase()))) {
+  // The service reads names without regard to case.
+  const names = [...url.searchParams.keys()]
+  const signatures = names.filter(name => name.toLowerCase() === 'sig')
+  if (signatures.length !== 1 || !url.searchParams.get('sig'))
+    return { problem: 'expected exactly one signature (sig)' }
+  if (names.some(name => operations.has(name.toLowerCase()))) {
     return { problem: 'expected a signature without an operation' }
   }
   const kind = kindWithoutLookup(url)
@@ -42,11 +46,14 @@ export const addressProblem = 'its host has an address that this device does not
 
 /** Only what comes back from the parser as it went in: one spelling per place, so nothing can hide in a second one. */
 function parse(text: string): URL | null {
-  if (text.length > lengthMax || !/^[!-~]+$/.test(text) || !URL.canParse(text)) return null
+  if (text.length > lengthMax || !urlCharacters.test(text) || !URL.canParse(text)) return null
   const url = new URL(text)
   const isPlain = url.protocol === 'https:' && url.username === '' && url.password === '' && !text.includes('#')
   return isPlain && url.href === text ? url : null
 }
+
+/** RFC 3986's. The parser lets others stand in a query, and who reads them next may not. */
+const urlCharacters = /^[\w.~:/?#[\]@!$&'()*+,;=%-]+$/
 
 /** They would turn the upload of a block into something else. */
 const operations: ReadonlySet<string> = new Set(['comp', 'restype', 'blockid'])
