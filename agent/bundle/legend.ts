@@ -5,6 +5,8 @@ import type { Legend } from './manifest.js'
 export const legendOf = (causes: Readonly<Record<string, string>>): Legend => ({ entries, fields, units, causes })
 
 const entries = {
+  'report.json':
+    'what report.html shows, for scripts: outages, what happened in them, readings over time, causes by count',
   'episodes.json': 'one array of outages, each with its verdict; a planned renewal is one too, marked `planned`',
   'records.ndjson': 'every record of the window, one JSON object on each line, oldest first',
   'samples.csv': 'one row for each periodic reading; an empty cell means that the host does not have it',

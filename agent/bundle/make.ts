@@ -3,6 +3,8 @@ import { performance } from 'node:perf_hooks'
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Secrets } from '../../transports/secrets.js'
 import { AgentError } from '../errors.js'
+import type { Episode } from '../evidence/episode.js'
+import { type EpisodeOrder, orderEpisodes } from '../evidence/episode-order.js'
 import { takeInventory } from '../evidence/inventory.js'
 import { readRecords } from '../evidence/read.js'
 import type { Window } from '../evidence/window.js'
@@ -63,9 +65,34 @@ export async function makeBundle(options: BundleOptions): Promise<Made> {
   const { file, redactor, secrets, ringDir, nowMs, signal = new AbortController().signal } = options
   const window = await closed(options.window, ringDir, nowMs)
   const selfTest = createSelfTest(redactor, secrets)
-  const seen: Seen = { covered: null, gaps: [], gapsLeftOut: 0, sampleColumns: new Set(), columnsLeftOut: 0 }
-  const context: Omit<PartContext, 'signal' | 'records'> = {
+  const about: PartContext['about'] = {
+    device: options.device,
+    createdAt: timeOf(nowMs),
+    requestedBy: options.requestedBy,
+    why: options.why,
+    window: { from: timeOf(window.since), to: timeOf(window.until) },
+    versions: options.versions,
+  }
+  const seen: Seen = {
+    episodesGone: 0,
+    covered: null,
+    gaps: [],
+    gapsLeftOut: 0,
+    sampleColumns: new Set(),
+    columnsLeftOut: 0,
+  }
+  let order: Promise<EpisodeOrder> | null = null
+  // Which they are is decided once, so that all parts tell of the same.
+  async function* episodesUntil(partSignal: AbortSignal): AsyncGenerator<Episode> {
+    order ??= orderEpisodes(ringDir, window, { signal })
+    yield* (await order).read(partSignal, missed => {
+      seen.episodesGone = Math.max(seen.episodesGone, missed)
+    })
+  }
+  const context: Shared = {
     ringDir,
+    about,
+    episodesUntil,
     window,
     config: options.config,
     state: options.state ?? notAsked,
@@ -86,13 +113,8 @@ export async function makeBundle(options: BundleOptions): Promise<Made> {
     }
     const manifest: Manifest = {
       format: bundleFormat,
-      device: options.device,
-      createdAt: timeOf(nowMs),
-      requestedBy: options.requestedBy,
-      why: options.why,
-      window: { from: timeOf(window.since), to: timeOf(window.until) },
+      ...about,
       covered: seen.covered,
-      versions: options.versions,
       entries,
       redactions: redactor.removed(),
       gaps: seen.gaps,
@@ -121,6 +143,10 @@ export function bundleName(device: string, window: Readonly<{ since: number; unt
 
 const notAsked = (): Promise<never> => Promise.reject(new Skipped('no daemon was asked'))
 
+/** What all parts are given; the rest ends with the time of each. */
+type Shared = Omit<PartContext, 'signal' | 'records' | 'episodes'> &
+  Readonly<{ ringDir: string; episodesUntil(signal: AbortSignal): AsyncGenerator<Episode> }>
+
 type ClosedWindow = PartContext['window']
 
 async function closed({ since, until }: Window, ringDir: string, nowMs: number): Promise<ClosedWindow> {
@@ -141,7 +167,7 @@ async function oldest(ringDir: string): Promise<number | null> {
 async function addPart(
   zip: ZipWriter,
   part: Part,
-  context: Omit<PartContext, 'signal' | 'records'>,
+  context: Shared,
   selfTest: SelfTest,
   signal: AbortSignal,
 ): Promise<Entry> {
@@ -151,10 +177,11 @@ async function addPart(
   const stop = (): void => limit.abort(signal.reason)
   signal.addEventListener('abort', stop, { once: true })
   const timer = setTimeout(() => limit.abort(new TimeOver()), part.timeLimitMs)
-  const { ringDir, window } = context
+  const { ringDir, window, episodesUntil } = context
   const whole: PartContext = {
     ...context,
     signal: limit.signal,
+    episodes: () => episodesUntil(limit.signal),
     records: types => readRecords(ringDir, { ...window, ...(types ? { types } : {}), signal: limit.signal }),
   }
   let failure: unknown = null

@@ -1,11 +1,16 @@
 /** What an entry of a bundle is: a name, and where its text comes from. To add one, write a file and name it in parts.ts. */
+import type { Episode } from '../evidence/episode.js'
 import type { InferredGap, LogRecord, RecordType } from '../evidence/record.js'
+import type { Manifest } from './manifest.js'
 
 /** What every part may ask; nothing that it gives was redacted beyond what the ring is. */
 export type PartContext = Readonly<{
   /** The records of the window, oldest first. */
   records(types?: readonly RecordType[]): AsyncGenerator<LogRecord | InferredGap>
-  ringDir: string
+  /** Those of the window, by when they started; `seen.episodesGone` counts what could not be had. */
+  episodes(): AsyncGenerator<Episode>
+  /** What the manifest will say of the bundle. */
+  about: Pick<Manifest, 'device' | 'createdAt' | 'requestedBy' | 'why' | 'window' | 'versions'>
   /** Wall times in unix milliseconds. */
   window: Readonly<{ since: number; until: number }>
   config: unknown
@@ -28,8 +33,11 @@ export type PartContext = Readonly<{
   signal: AbortSignal
 }>
 
-/** Grows while `records.ndjson` is written. */
+/** Grows while the parts are written. */
 export type Seen = {
+  /** So many of the oldest episodes have gone since the bundle was begun, because the ring is full and its writer goes on. */
+  episodesGone: number
+  /** From here on by `records.ndjson`. */
   covered: { from: string; to: string } | null
   gaps: (LogRecord | InferredGap)[]
   gapsLeftOut: number

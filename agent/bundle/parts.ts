@@ -1,9 +1,10 @@
-/** Every entry of a bundle but the manifest, in the order in which their truth fades. */
+/** Every entry of a bundle but the manifest: what fades first, then the report, which a person opens first, then the rest. */
 import type { Part } from './part.js'
 import { config } from './parts/config.js'
 import { doctor } from './parts/doctor.js'
 import { episodes } from './parts/episodes.js'
 import { records } from './parts/records.js'
+import { reportInJson } from './parts/report.js'
 import { routes } from './parts/routes.js'
 import { samples } from './parts/samples.js'
 import { sockets } from './parts/sockets.js'
@@ -15,4 +16,4 @@ const fading: readonly Part[] = [state, sockets, routes]
 export const lastFading = fading.at(-1)
 
 /** `samples` comes after `records`, which tell it its columns. */
-export const parts: readonly Part[] = [...fading, doctor, system, episodes, records, samples, config]
+export const parts: readonly Part[] = [...fading, reportInJson, doctor, system, episodes, records, samples, config]

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 import { openPromise, type Entry as ZipEntry, type ZipFile } from 'yauzl'
 import { AgentError } from '../errors.js'
 import type { Episode } from '../evidence/episode.js'
-import { parseRecord, passes, type RecordFilter } from '../evidence/read.js'
+import { overlaps, parseRecord, passes, type RecordFilter } from '../evidence/read.js'
 import type { InferredGap, LogRecord } from '../evidence/record.js'
 import type { RingHealth } from '../ring/ring.js'
 import { type Entry, type Manifest, manifestName, readManifest } from './manifest.js'
@@ -171,9 +171,7 @@ async function readBundleEpisodes(
   if (text === null) throw invalid('episodes.json is missing')
   const values = parseJson(text)
   if (!Array.isArray(values) || !values.every(isEpisode)) throw invalid('episodes.json is no list of episodes')
-  return values.filter(
-    ({ startedAt, endedAt }) => Date.parse(startedAt) <= until && (endedAt === null || Date.parse(endedAt) >= since),
-  )
+  return values.filter(episode => overlaps(episode, { since, until }))
 }
 
 /** What readers rely on; the rest is handed through as it is. */

@@ -56,11 +56,15 @@ export async function readEpisodes(
     if (episode) newest.set(episode.id, episode)
   }
   return [...newest.values()]
-    .filter(
-      ({ startedAt, endedAt }) => Date.parse(startedAt) <= until && (endedAt === null || Date.parse(endedAt) >= since),
-    )
+    .filter(episode => overlaps(episode, { since, until }))
     .sort((a, b) => Date.parse(a.startedAt) - Date.parse(b.startedAt))
 }
+
+/** Whether any of it was in the window; one that is open goes on for ever. */
+export const overlaps = (
+  { startedAt, endedAt }: Pick<Episode, 'startedAt' | 'endedAt'>,
+  { since, until }: Readonly<{ since: number; until: number }>,
+): boolean => Date.parse(startedAt) <= until && (endedAt === null || Date.parse(endedAt) >= since)
 
 /** What the ring remembers of the runs before. */
 export type Memory = Readonly<{

@@ -68,6 +68,7 @@ t.test('a bundle holds the window, and says of itself what is in it', async t =>
       'state.json',
       'sockets.txt',
       'routes.txt',
+      'report.json',
       'doctor.json',
       'system.json',
       'episodes.json',
@@ -76,7 +77,7 @@ t.test('a bundle holds the window, and says of itself what is in it', async t =>
       'config.json',
       'manifest.json',
     ],
-    'in the order in which their truth fades, and the manifest is the last',
+    'what fades first, then the report, the manifest last',
   )
   t.strictSame(JSON.parse(String(entries.get('manifest.json'))), manifest)
   for (const { name, bytes, sha256 } of manifest.entries) {
@@ -178,10 +179,17 @@ t.test('an empty ring and a missing one give a bundle that says so', async t => 
   const missing = await makeBundle({ ...options, redactor, ringDir: join(options.ringDir, 'nowhere') })
   const failed = missing.manifest.entries.filter(({ status }) => status !== 'complete')
   t.match(
-    failed,
-    ['episodes.json', 'records.ndjson', 'samples.csv'].map(name => ({ name, status: 'failed', bytes: 0 })),
+    failed.map(({ name, status }) => [name, status]),
+    [
+      ['report.json', 'truncated'],
+      ['episodes.json', 'failed'],
+      ['records.ndjson', 'failed'],
+      ['samples.csv', 'failed'],
+    ],
   )
-  t.match(failed[0], { reason: /RING_UNREADABLE/ })
+  t.match(failed[1], { bytes: 0, reason: /RING_UNREADABLE/ })
+  const report = (await entriesOf(options.file)).get('report.json')
+  t.match(JSON.parse(String(report)), { episodes: [], summary: { incomplete: /RING_UNREADABLE/ } }, 'which is whole')
   t.strictSame(
     (await collect(verifyBundle(options.file))).filter(({ status }) => status !== 'ok'),
     [],

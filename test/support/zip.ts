@@ -11,3 +11,14 @@ export async function entriesOf(file: string): Promise<Map<string, Buffer>> {
   }
   return entries
 }
+
+/** Where the compressed bytes of each entry lie in the file. */
+export async function placesOf(file: string): Promise<(readonly [name: string, from: number, to: number])[]> {
+  const zip = await yauzl.openPromise(file)
+  const places: (readonly [string, number, number])[] = []
+  for await (const entry of zip.eachEntry()) {
+    const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry)
+    places.push([entry.fileName, fileDataStart, fileDataStart + entry.compressedSize])
+  }
+  return places
+}
