@@ -1,14 +1,8 @@
-/**
- * The control socket: a running daemon answers the commands of its host over HTTP on a unix socket (mode 0660),
- * and holding it is how a second daemon on the same state is kept away.
- */
-import { createHash } from 'node:crypto'
-import { realpath } from 'node:fs/promises'
+/** The control socket: a running daemon answers the commands of its host over HTTP on a unix socket (mode 0660). */
 import { createServer, request } from 'node:http'
-import { createServer as createTcpServer } from 'node:net'
-import { resolve as resolvePath } from 'node:path'
 import { AgentError } from './errors.js'
-import { listen, listenAt } from './unix-socket.js'
+import { type Holder, holderOf } from './lock.js'
+import { isSocketPath, listenAt } from './unix-socket.js'
 
 /** What may be asked: `GET /<name>?<what is said with it>` is answered with the function's JSON. */
 export type Questions = Readonly<Record<string, (said: URLSearchParams) => Promise<unknown>>>
@@ -17,25 +11,6 @@ export interface ControlSocket {
   /** Until it is called, questions get 503. */
   answer(questions: Questions): void
   close(): Promise<void>
-}
-
-/**
- * Keeps a second daemon off the same state, whatever sockets it is configured with: an abstract socket named by the
- * directory's real path, which the kernel gives to one process and takes back when that ends, however it ends.
- *
- * @throws AgentError `ALREADY_RUNNING`
- */
-export async function lockState(stateDir: string): Promise<{ release(): void }> {
-  const path = await realpath(stateDir).catch(() => resolvePath(stateDir))
-  const name = createHash('sha256').update(path).digest('hex').slice(0, 32)
-  const server = createTcpServer(socket => socket.destroy())
-  server.on('error', notTaken)
-  await listen(server, `\0hubrec-${name}`).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EADDRINUSE') throw error
-    throw new AgentError('ALREADY_RUNNING', `another hubrec writes to ${stateDir}`)
-  })
-  server.unref()
-  return { release: () => void server.close() }
 }
 
 /** One that could not be taken, for want of descriptors perhaps, is no reason to end: whoever asked asks again. */
@@ -80,13 +55,78 @@ export async function claimControlSocket(path: string): Promise<ControlSocket> {
   }
 }
 
-/** Asks the daemon; `null` when none answers there. */
+/** A daemon that runs, and does not answer. */
+export class SilentDaemon extends AgentError {
+  constructor(
+    readonly pid: number | null,
+    readonly why: string,
+    /** What to try, in the imperative. */
+    readonly remedies: readonly string[],
+  ) {
+    super('DAEMON_SILENT', saidOf(pid, why))
+  }
+
+  /** The message without its code. */
+  get said(): string {
+    return saidOf(this.pid, this.why)
+  }
+}
+
+const saidOf = (pid: number | null, why: string): string =>
+  `hubrec runs${pid === null ? '' : ` (pid ${pid})`} and does not answer: ${why}`
+
+/**
+ * Asks the daemon of a state directory; `null` where none runs, which its socket alone does not tell.
+ *
+ * @throws SilentDaemon where one runs that cannot be asked, or does not answer in time
+ */
+export async function askRunning(
+  { socket, stateDir }: Readonly<{ socket: string; stateDir: string }>,
+  question: string,
+  said: Readonly<Record<string, string>> = {},
+  limitMs = answerMs,
+): Promise<unknown> {
+  const answer = await askDaemon(socket, question, said, limitMs).catch((error: unknown) => {
+    if (error instanceof NoAnswer) return error
+    throw error
+  })
+  if (answer !== null && !(answer instanceof NoAnswer)) return answer
+  const holder = await holderOf(stateDir)
+  if (answer instanceof NoAnswer) throw new SilentDaemon(holder?.pid ?? null, answer.message, whenHung(holder))
+  if (holder === null) return null
+  const { control } = holder
+  if (!holder.answers) throw new SilentDaemon(holder.pid, `nobody listens at ${socket}`, whenHung(holder))
+  if (control === null) throw new SilentDaemon(holder.pid, `it has no control socket at ${socket}`, whenDeaf(holder))
+  const why =
+    control.refusal === null
+      ? `its control socket is ${control.path === socket ? 'gone from there: ' : 'another one: '}${control.path}`
+      : `it could not make its control socket ${control.path}: ${control.refusal}`
+  throw new SilentDaemon(holder.pid, why, whenDeaf(holder))
+}
+
+const pidOr = (holder: Holder | null): string => String(holder?.pid ?? 'PID')
+
+const whenHung = (holder: Holder | null): string[] => [
+  ...(holder?.state === 'T' ? [`It is stopped: \`kill -CONT ${pidOr(holder)}\` lets it go on.`] : []),
+  `Run \`systemctl restart hubrec\`, or \`kill -9 ${pidOr(holder)}\` and start it again: the records that it has written stay.`,
+]
+
+const whenDeaf = (holder: Holder): string[] => [
+  'Make the directory of that path one which its user may write, or set `controlSocket` to a path in another one.',
+  `Then run \`systemctl restart hubrec\`, or \`kill ${pidOr(holder)}\` and start it again; a second one beside it is refused.`,
+]
+
+class NoAnswer extends Error {}
+
+/** Asks whoever listens at a path; `null` when nobody does. */
 export function askDaemon(
   path: string,
   question: string,
   said: Readonly<Record<string, string>> = {},
   limitMs = answerMs,
 ): Promise<unknown> {
+  // Node would cut it off, and ask whoever listens at what is left.
+  if (!isSocketPath(path)) return Promise.resolve(null)
   const query = new URLSearchParams(said).toString()
   return new Promise((resolve, reject) => {
     const asked = request(
@@ -105,7 +145,7 @@ export function askDaemon(
         })
       },
     )
-    asked.on('timeout', () => asked.destroy(new Error(`the daemon did not answer within ${limitMs / 1e3} s`)))
+    asked.on('timeout', () => asked.destroy(new NoAnswer(`nothing came within ${limitMs / 1e3} s`)))
     asked.on('error', (error: NodeJS.ErrnoException) => {
       if (nobody.has(error.code ?? '')) resolve(null)
       else if (!forbidden.has(error.code ?? '')) reject(error)

@@ -1,6 +1,5 @@
 /** The daemon: where all parts meet, and nothing else. */
 import { EventEmitter, once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../transports/clock.js'
@@ -17,7 +16,7 @@ import { conditionsIn } from './condition-checks.js'
 import { conditionCodes, createConditions } from './conditions.js'
 import type { Config } from './config/config.js'
 import { describeConfig } from './config/describe.js'
-import { type ControlSocket, claimControlSocket, lockState } from './control.js'
+import { type ControlSocket, claimControlSocket } from './control.js'
 import { watchForCrash } from './crash-watch.js'
 import { readSecrets } from './credential-at-start.js'
 import { watchCredential } from './credential-watch.js'
@@ -32,6 +31,8 @@ import { isMissing } from './exists.js'
 import { createIntake, type Intake } from './ingest/intake.js'
 import { openIngest } from './ingest/server.js'
 import { openLastGood } from './last-good.js'
+import { lockState } from './lock.js'
+import { makeDirectory } from './make-directory.js'
 import { writeMark } from './mark.js'
 import { makeLogFile } from './methods/log-file.js'
 import { createMethods } from './methods/methods.js'
@@ -104,8 +105,11 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   warn = message => log.warn(message)
   for (const message of unsaid) warn(message)
 
-  const lock = await lockState(stateDir)
-  const control = await claim(config.controlSocket, log)
+  let refusal: string | null = null
+  const lock = await lockState(stateDir, () => ({ path: config.controlSocket, refusal }))
+  const control = await claim(config.controlSocket, log, code => {
+    refusal = code
+  })
   const ringDir = join(stateDir, 'ring')
   const stamp = () => {
     const { wallMs, monoMs } = clock.now()
@@ -462,13 +466,14 @@ const atMost = (work: Promise<unknown>): Promise<unknown> =>
 
 const deviceOf = ({ hub, deviceId, moduleId }: Claims): Device => ({ hub, deviceId, moduleId })
 
-/** Without the socket the daemon still records; only `hubrec status` will not find it. */
-async function claim(path: string, log: Log): Promise<ControlSocket | null> {
+/** Without the socket the daemon still records; only `hubrec status` will not find it, and is told why by the lock. */
+async function claim(path: string, log: Log, refused: (code: string) => void): Promise<ControlSocket | null> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o750 })
+    await makeDirectory(dirname(path), 0o750)
     return await claimControlSocket(path)
   } catch (error) {
     if (error instanceof AgentError) throw error
+    refused((error as NodeJS.ErrnoException).code ?? String(error))
     log.error('no control socket: hubrec status will not find this daemon', { path, err: error })
     return null
   }

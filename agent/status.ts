@@ -3,8 +3,10 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Condition } from './conditions.js'
+import { AgentError } from './errors.js'
 import type { Episode } from './evidence/episode.js'
 import { noMemory, readEpisodes, readMemory } from './evidence/read.js'
+import { isMissing } from './exists.js'
 import type { ConnectionState } from './pipeline.js'
 import type { RingState } from './ring/ring.js'
 import type { Versions } from './versions.js'
@@ -13,10 +15,13 @@ import type { Versions } from './versions.js'
 export type Device = Readonly<{ hub: string | null; deviceId: string; moduleId: string | null }>
 
 export type Status = Readonly<{
-  daemon: 'running' | 'down'
-  /** RFC 3339; of the last start where the daemon is down. */
+  /** `silent`: it runs and does not answer; all else is then from the disk, as where it is down. */
+  daemon: 'running' | 'down' | 'silent'
+  /** Of one that is silent, where it can be found out. */
+  pid?: number | null
+  /** RFC 3339; of the last start where the daemon does not answer. */
   startedAt: string | null
-  /** The newest record's time, where the daemon is down. */
+  /** The newest record's time, where the daemon does not answer. */
   lastRecordAt?: string | null
   device: Device | null
   connection: Readonly<{
@@ -132,7 +137,11 @@ const applicationStatus = ({ conn, name, pid, state }: LiveParts['applications']
   lastEpisode: state?.lastEpisode ?? null,
 })
 
-/** What is known without a daemon. */
+/**
+ * What is known without a daemon.
+ *
+ * @throws AgentError `RING_UNREADABLE` where the directory may not be read, or cannot be
+ */
 export async function statusFromRing(stateDir: string): Promise<Status> {
   const dir = join(stateDir, 'ring')
   const files = await sizesIn(dir)
@@ -190,8 +199,9 @@ export type StartData = Readonly<{
 
 async function sizesIn(dir: string): Promise<{ name: string; bytes: number }[]> {
   const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
+    // Before the first start there is nothing, and below what is no directory there never was.
+    if (isMissing(error)) return []
+    throw new AgentError('RING_UNREADABLE', `${dir} cannot be read: ${error.code}`, [], { cause: error })
   })
   return Promise.all(
     names.map(async name => ({ name, bytes: await stat(join(dir, name)).then(({ size }) => size, gone) })),

@@ -4,6 +4,11 @@ import { connect, type Server } from 'node:net'
 import { AgentError } from './errors.js'
 import { isMissing } from './exists.js'
 
+/** The kernel has room for 108, the NUL at the end among them; what is longer, Node cuts off without a word. */
+export const socketPathBytesMax = 107
+
+export const isSocketPath = (path: string): boolean => Buffer.byteLength(path) <= socketPathBytesMax
+
 /**
  * Takes the path for a server, also over the remains of a process that died; mode 0660. What else lies there is left as it is.
  *

@@ -2,7 +2,7 @@
 /** The command line: finds the command, checks its arguments, and alone turns what happened into an exit code. */
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
-import { AgentError } from '../errors.js'
+import { AgentError, type ErrorCode } from '../errors.js'
 import { versions } from '../versions.js'
 import type { Command, ExitCode, Io, Values } from './command.js'
 import { commands } from './commands.js'
@@ -79,8 +79,15 @@ function explainFailure(error: unknown, io: Io): ExitCode {
   io.complain(`hubrec: ${error.message}`)
   for (const problem of error.problems) io.complain(`  ${problem}`)
   if (error.users) return 2
-  return error.code === 'BUNDLE_INVALID' || error.code === 'UPLOAD_REFUSED' || error.code === 'RING_UNREADABLE' ? 1 : 3
+  return badNews.has(error.code) ? 1 : 3
 }
+
+const badNews: ReadonlySet<ErrorCode> = new Set([
+  'BUNDLE_INVALID',
+  'DAEMON_SILENT',
+  'UPLOAD_REFUSED',
+  'RING_UNREADABLE',
+])
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal))

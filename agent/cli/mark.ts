@@ -1,6 +1,6 @@
 /** `hubrec mark`: "it happened just now", for whoever reads the records later; with `--record`, "it happens now". */
 import { createInterface } from 'node:readline'
-import { askDaemon } from '../control.js'
+import { askRunning, SilentDaemon } from '../control.js'
 import { parseSpan } from '../evidence/window.js'
 import type { Mark } from '../mark.js'
 import { raisedMs } from '../verbosity.js'
@@ -26,7 +26,8 @@ export const mark: Command = {
   },
   positionalsMax: 1,
   async run(values, [note = ''], io) {
-    const { socket } = await placesOf(values, io)
+    const { socket, dir } = await placesOf(values, io)
+    const daemon = { socket, stateDir: dir }
     const forMs = values.record ? wantedMs(text(values, 'for')) : null
     if (forMs === 'wrong' || (!values.record && values.for !== undefined)) {
       io.complain(
@@ -34,10 +35,18 @@ export const mark: Command = {
       )
       return 2
     }
-    const made = (await askDaemon(socket, 'mark', {
-      note,
-      ...(forMs === null ? {} : { raiseMs: String(forMs) }),
-    })) as Mark | null
+    const raise: Record<string, string> = forMs === null ? {} : { raiseMs: String(forMs) }
+    const made = (await askRunning(daemon, 'mark', { note, ...raise }).catch((error: unknown) => {
+      if (error instanceof SilentDaemon) return error
+      throw error
+    })) as Mark | SilentDaemon | null
+    if (made instanceof SilentDaemon) {
+      for (const line of [made.said, ...made.remedies]) io.complain(`hubrec mark: ${line}`)
+      io.complain(
+        'hubrec mark: no marker is written before it answers; hubrec logs and hubrec episodes read the disk meanwhile',
+      )
+      return 1
+    }
     if (made === null) {
       io.complain(`hubrec mark: no daemon answers at ${socket}, and only a running one writes records`)
       return 1
@@ -47,7 +56,7 @@ export const mark: Command = {
     if (made.raised === null || !process.stdin.isTTY) return 0
     io.complain(`verbose records go into the ring until ${made.raised.until}; press Enter to end that now`)
     await enterOr(io)
-    await askDaemon(socket, 'lower', { by: made.id })
+    await askRunning(daemon, 'lower', { by: made.id })
     return 0
   },
 }

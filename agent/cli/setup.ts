@@ -1,6 +1,6 @@
 /** `hubrec setup`: from an identity to a recorder that runs. Nothing of this host changes before the last yes. */
 import { execFile } from 'node:child_process'
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
@@ -10,10 +10,12 @@ import { configFrom, standardFile } from '../config/load.js'
 import { checks } from '../doctor/checks.js'
 import { createFacts } from '../doctor/facts.js'
 import { runDoctor } from '../doctor/run.js'
+import { isServiceHere } from '../doctor/service.js'
 import { linesOf, summaryOf } from '../doctor/tell.js'
 import { writeFileDurably } from '../durable-file.js'
 import { AgentError } from '../errors.js'
-import { exists, isMissing } from '../exists.js'
+import { isMissing } from '../exists.js'
+import { makeDirectory } from '../make-directory.js'
 import { createRedactor } from '../redact.js'
 import { type Command, type ExitCode, type Io, text, type Values } from './command.js'
 
@@ -131,7 +133,7 @@ async function examine(settings: Settings, { file, connectionString }: Wanted, i
   const facts = createFacts({
     config: async () => {
       const called = 'the configuration as it would be'
-      return { config: configFrom({ ...settings, connection }, file, called, { env }), from: called }
+      return { config: configFrom({ ...settings, connection }, file, called, { env }), from: called, file }
     },
     env,
     protocol: undefined,
@@ -174,7 +176,7 @@ async function write(
   { file, connectionString, isUnits }: Wanted & Readonly<{ isUnits: boolean }>,
 ): Promise<void> {
   const dir = dirname(file)
-  await mkdir(dir, { recursive: true, mode: 0o755 })
+  await makeDirectory(dir, 0o755)
   const secret = join(dir, secretName)
   await writeFileDurably(secret, `${connectionString}\n`, 0o600)
   // The unit hands it over as a credential, because its user may not read the file.
@@ -183,13 +185,8 @@ async function write(
   await writeFileDurably(file, `${JSON.stringify({ ...settings, connection }, null, 2)}\n`, 0o644)
 }
 
-const unitFiles = ['/etc/systemd/system/hubrec.service', '/lib/systemd/system/hubrec.service']
-
 /** The unit reads one configuration only. */
-async function isReadByUnit(file: string): Promise<boolean> {
-  if (file !== standardFile) return false
-  return (await Promise.all(unitFiles.map(exists))).includes(true)
-}
+const isReadByUnit = async (file: string): Promise<boolean> => file === standardFile && (await isServiceHere())
 
 function next(io: Io, file: string): ExitCode {
   const config = file === standardFile ? '' : ` --config ${file}`

@@ -1,8 +1,9 @@
 /** `hubrec status`: how it is now, from the running daemon, or from the ring alone. */
-import { askDaemon } from '../control.js'
+import { stat } from 'node:fs/promises'
+import { askRunning, SilentDaemon } from '../control.js'
 import { duration } from '../diagnosis/words.js'
 import { type ApplicationStatus, deviceName, type Status, statusFromRing } from '../status.js'
-import type { Command } from './command.js'
+import type { Command, Io } from './command.js'
 import { sourceOptions } from './options.js'
 import { placesOf } from './source.js'
 
@@ -17,13 +18,39 @@ export const status: Command = {
   positionalsMax: 0,
   async run(values, _positionals, io) {
     const { socket, dir } = await placesOf(values, io)
-    const live = (await askDaemon(socket, 'status')) as Status | null
-    const found = live ?? (await statusFromRing(dir))
+    const live = await askRunning({ socket, stateDir: dir }, 'status').catch((error: unknown) => {
+      if (error instanceof SilentDaemon) return error
+      throw error
+    })
+    const isLive = live !== null && !(live instanceof SilentDaemon)
+    if (live instanceof SilentDaemon)
+      for (const line of [live.said, ...live.remedies]) io.complain(`hubrec status: ${line}`)
+    if (!isLive) await complainOf(dir, io)
+    const found = isLive ? (live as Status) : await fromDisk(dir, live)
     if (values.json) io.print(JSON.stringify(found))
     else for (const line of describe(found)) io.print(line)
-    return live ? 0 : 1
+    return isLive ? 0 : 1
   },
 }
+
+async function fromDisk(dir: string, silent: SilentDaemon | null): Promise<Status> {
+  const status = await statusFromRing(dir)
+  return silent === null ? status : { ...status, daemon: 'silent', pid: silent.pid }
+}
+
+/** What cannot be a state directory looks like one in which nothing was ever recorded. */
+async function complainOf(dir: string, { complain }: Io): Promise<void> {
+  const found = await stat(dir).catch((error: NodeJS.ErrnoException) => error.code ?? 'unknown')
+  if (typeof found === 'string') {
+    if (found !== 'ENOENT') complain(`hubrec status: ${dir}: ${found}`)
+  } else if (!found.isDirectory()) complain(`hubrec status: ${dir} is no directory: ENOTDIR`)
+}
+
+const daemonWords = {
+  running: 'running',
+  down: 'down',
+  silent: 'runs and does not answer: this is from the disk',
+} as const
 
 function describe(status: Status): string[] {
   const { daemon, connection, episode, lastEpisode, conditions, ring, outbox, device } = status
@@ -34,7 +61,7 @@ function describe(status: Status): string[] {
     ? `${lastEpisode.verdict.cause} (${lastEpisode.verdict.confidence}) at ${lastEpisode.startedAt}: ${lastEpisode.verdict.title}`
     : 'none'
   return [
-    `daemon      ${daemon}${daemon === 'down' ? `, last record ${status.lastRecordAt ?? 'never'}` : ` since ${status.startedAt}`}`,
+    `daemon      ${daemonWords[daemon]}${daemon === 'running' ? ` since ${status.startedAt}` : `, last record ${status.lastRecordAt ?? 'never'}`}`,
     ...(device
       ? [`device      ${deviceName(device)}${device.hub === null ? ', no hub assigned yet' : ` at ${device.hub}`}`]
       : []),

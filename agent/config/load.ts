@@ -1,13 +1,14 @@
 /** Finds the configuration, lets the environment win over it, and makes its paths absolute. */
 import { open } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { AgentError } from '../errors.js'
+import { socketPathBytesMax } from '../unix-socket.js'
 import type { Config, X509Files } from './config.js'
 import { findJsonError } from './json-error.js'
 import { type Problem, parseSettings, type Settings } from './parse.js'
 
 export const standardFile = '/etc/hubrec/config.json'
-const standardStateDir = '/var/lib/hubrec'
+export const standardStateDir = '/var/lib/hubrec'
 const standardSocketDir = '/run/hubrec'
 
 /** A configuration is a page of text. Anything longer is another file, named by mistake. */
@@ -53,7 +54,26 @@ export function configFrom(content: unknown, path: string, called: string, sourc
       called,
       result.problems.map(problem => inPlace(problem, overrides)),
     )
-  return settle(result.settings, dirname(path))
+  const config = settle(result.settings, dirname(path))
+  const problems = socketProblems(config, result.settings)
+  if (problems.length > 0) throw invalid(called, problems)
+  return config
+}
+
+/** What only the paths that came of it show; one that was not given is told at what it came from. */
+function socketProblems(config: Config, given: Settings): string[] {
+  const { controlSocket, ingestSocket } = config
+  const tooLong = (['controlSocket', 'ingestSocket'] as const).flatMap(name => {
+    const bytes = Buffer.byteLength(config[name])
+    if (bytes <= socketPathBytesMax) return []
+    const [place, made] = given[name] === null ? ['stateDir', ` for ${basename(config[name])} in it`] : [name, '']
+    const instead = given[name] === null ? `, or ${name} elsewhere` : ''
+    return [
+      `${place}: found a path of ${bytes} bytes${made}; a socket's has at most ${socketPathBytesMax}: expected a shorter one${instead}`,
+    ]
+  })
+  if (controlSocket !== ingestSocket) return tooLong
+  return [...tooLong, 'ingestSocket: found the path of controlSocket; expected another one']
 }
 
 /** @returns `null` when the file is missing and need not be there */

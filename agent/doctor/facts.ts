@@ -8,8 +8,8 @@ import type { Trust } from '../../transports/trust.js'
 import type { Protocol } from '../../transports/wire-event.js'
 import { assignmentStore } from '../assignment-store.js'
 import type { Config } from '../config/config.js'
-import { type ConfigSource, loadConfig } from '../config/load.js'
-import { askDaemon } from '../control.js'
+import { type ConfigSource, loadConfig, standardFile } from '../config/load.js'
+import { askRunning } from '../control.js'
 import { readSecrets } from '../credential-at-start.js'
 import type { ProbeAnswer } from '../evidence/probe-answer.js'
 import { createSystemLookup, type SystemLookup } from '../probes/names.js'
@@ -42,13 +42,13 @@ export type FactsOptions = Readonly<{
   runRoot?: string
 }>
 
-/** `from`: where the configuration is from, in words. */
-export type Configured = Readonly<{ config: Config; from: string }>
+/** `from`: where the configuration is from, in words; `file`: the one that has to be named to get it again, `null` for the standard one. */
+export type Configured = Readonly<{ config: Config; from: string; file: string | null }>
 
 /** As it lies on the disk. @throws AgentError */
 export async function loaded(source: ConfigSource): Promise<Configured> {
   const { config, file } = await loadConfig(source)
-  return { config, from: file ?? 'no file, so defaults and the environment' }
+  return { config, from: file ?? 'no file, so defaults and the environment', file: file === standardFile ? null : file }
 }
 
 export type Secret = Readonly<{ credential: Credential; trust: Trust; findProxy: FindProxy }>
@@ -124,7 +124,10 @@ export function createFacts(options: FactsOptions): Facts {
       },
     })
   })
-  const ask = async (question: string): Promise<unknown> => askDaemon((await config()).config.controlSocket, question)
+  const ask = async (question: string): Promise<unknown> => {
+    const { controlSocket, stateDir } = (await config()).config
+    return askRunning({ socket: controlSocket, stateDir }, question)
+  }
   const daemon = once(async () => (await ask('status')) as Status | null)
   return {
     options,

@@ -32,7 +32,7 @@ export function createDoctorInside({
   let running: Promise<Report> | null = null
   const run = async (): Promise<Report> => {
     const facts = createFacts({
-      config: async () => ({ config, from: 'as the recorder has read it at its start' }),
+      config: async () => ({ config, from: 'as the recorder has read it at its start', file: null }),
       secrets,
       env,
       protocol: undefined,

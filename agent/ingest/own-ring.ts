@@ -2,14 +2,15 @@
  * A ring of an application's own, for where no daemon takes what it tells. Loaded when it is needed and not before; nothing here
  * fails its caller.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../../transports/clock.js'
 import { createSecrets } from '../../transports/secrets.js'
-import { lockState } from '../control.js'
 import { type Memory, noMemory, readMemory } from '../evidence/read.js'
 import { recordClasses } from '../evidence/record.js'
 import { remember } from '../evidence/remember.js'
+import { lockState } from '../lock.js'
+import { makeDirectory } from '../make-directory.js'
 import { createPipeline, type Pipeline } from '../pipeline.js'
 import { createRedactor } from '../redact.js'
 import { openRing } from '../ring/open.js'
@@ -31,7 +32,7 @@ const countsEveryMs = 60_000
 
 /** @throws where the directory cannot be used, or another process uses it */
 export async function openOwnRing(dir: string, hello: Hello): Promise<OwnRing> {
-  mkdirSync(dir, { recursive: true, mode: 0o750 })
+  await makeDirectory(dir, 0o750)
   const lock = await lockState(dir)
   const clock = systemClock()
   const redactor = createRedactor(createSecrets())

@@ -2,10 +2,10 @@
  * The daemon's end of the ingest socket (unix, mode 0660): whoever may open it may tell of a connection of his own, and of nothing
  * else, no faster than is good for the ring.
  */
-import { mkdir } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { makeDirectory } from '../make-directory.js'
 import type { Part } from '../run-together.js'
 import { listenAt } from '../unix-socket.js'
 import { FrameReader } from './frames.js'
@@ -75,7 +75,7 @@ export async function openIngest(options: ServerOptions): Promise<Part> {
     socket.unref()
     serve(socket, intake, limits, note, later)
   })
-  await mkdir(dirname(path), { recursive: true, mode: 0o750 })
+  await makeDirectory(dirname(path), 0o750)
   await listenAt(server, path, 'another process listens')
   server.on('error', error => note('the ingest socket has trouble', { code: (error as NodeJS.ErrnoException).code }))
 

@@ -1,6 +1,7 @@
 /** The few things the ring asks of a file system, in one place, so that tests can make a disk that fails when they say so. */
-import { lstat, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises'
+import { lstat, open, readdir, rename, statfs, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeDirectory } from '../make-directory.js'
 
 /** Every call may reject with an errno `code`, as Node's own do. */
 export interface Disk {
@@ -39,7 +40,7 @@ export interface DiskFile {
 
 export const realDisk: Disk = {
   async makeDirectory(path) {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeDirectory(path, 0o700)
   },
 
   async list(path) {

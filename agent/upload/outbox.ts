@@ -2,10 +2,11 @@
  * Files that wait to be uploaded, and what became of those that were: `<correlationId>.json`, and beside it a bundle,
  * `<correlationId>.zip`, or log lines, `<correlationId>.log`, in one directory. A task survives restarts and power cuts under the same id.
  */
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Secrets } from '../../transports/secrets.js'
 import { removeIfThere, writeFileDurably } from '../durable-file.js'
+import { makeDirectory } from '../make-directory.js'
 import { isUnmade, isUnsent, readTask, type Task } from './task.js'
 
 export type OutboxOptions = Readonly<{
@@ -91,7 +92,7 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
     )
 
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await makeDirectory(dir, 0o700)
     for (const task of await readLeft(dir, warn)) {
       if (task.sasUrl !== null) rememberSasUrl(task.sasUrl, secrets)
       tasks.set(task.correlationId, task)
@@ -109,7 +110,7 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
     async add(task) {
       tasks.set(task.correlationId, task)
       try {
-        await mkdir(dir, { recursive: true, mode: 0o700 })
+        await makeDirectory(dir, 0o700)
         await save(task.correlationId)
         await forgetOldest()
       } catch (error) {

@@ -1,7 +1,8 @@
 /** The configuration as an operator meets it: real files, the environment, and what is said about mistakes. */
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import type { Config } from '../../agent/config/config.js'
@@ -178,12 +179,16 @@ t.test('a pipe serves as a file', async t => {
 })
 
 t.test('relative paths are relative to the file, those of the environment to the working directory', async t => {
-  const file = write(t, {
+  // The path of a socket may have 107 bytes, and those of the runner have more.
+  const dir = mkdtempSync(join(tmpdir(), 'config-'))
+  t.teardown(() => rmSync(dir, { recursive: true }))
+  const file = join(dir, 'config.json')
+  const content = {
     connection: { connectionStringFile: 'secret', caFile: '../ca.pem', knownRootsFile: '/roots.pem' },
     stateDir: 'state',
     controlSocket: 'run/control.sock',
-  })
-  const dir = dirname(file)
+  }
+  writeFileSync(file, JSON.stringify(content))
   const { config } = await loadConfig({ file, env: { HUBREC_CA_FILE: 'ca/ours.pem' } })
   t.strictSame(config, {
     ...defaults,
@@ -210,6 +215,26 @@ t.test('with a state directory and no sockets given, the sockets lie in it', asy
   t.strictSame(await places({ stateDir: '/a' }, { HUBREC_STATE_DIR: '/b' }, 'c'), at(resolve('c')))
   t.strictSame(await places({ stateDir: '/var/lib/hubrec' }), at('/var/lib/hubrec'))
   t.strictSame(await places({ stateDir: '/a', controlSocket: '/x', ingestSocket: '/y' }, {}, '/d'), ['/d', '/x', '/y'])
+})
+
+t.test('a socket whose path the kernel has no room for is refused, and so are two sockets of one path', async t => {
+  const longest = `/${'d'.repeat(107 - '/control.sock'.length - 1)}`
+  const { config } = await load(t, { stateDir: longest })
+  t.equal(Buffer.byteLength(config.controlSocket), 107)
+  const problems = async (content: unknown) => (await refused({ file: write(t, content), env: {} })).problems
+  const tooLong = (bytes: number) => `found a path of ${bytes} bytes`
+  t.strictSame(await problems({ stateDir: `${longest}d` }), [
+    `stateDir: ${tooLong(108)} for control.sock in it; a socket's has at most 107: expected a shorter one, or controlSocket elsewhere`,
+  ])
+  const umlauts = `/${'ä'.repeat(54)}`
+  t.strictSame(await problems({ controlSocket: umlauts, ingestSocket: umlauts }), [
+    `controlSocket: ${tooLong(109)}; a socket's has at most 107: expected a shorter one`,
+    `ingestSocket: ${tooLong(109)}; a socket's has at most 107: expected a shorter one`,
+    'ingestSocket: found the path of controlSocket; expected another one',
+  ])
+  t.strictSame(await problems({ controlSocket: '/run/x/../hubrec.sock', ingestSocket: '/run/hubrec.sock' }), [
+    'ingestSocket: found the path of controlSocket; expected another one',
+  ])
 })
 
 t.test('the environment wins over the file, also where the file is wrong', async t => {

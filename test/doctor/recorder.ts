@@ -1,7 +1,7 @@
 /** The host and the recorder on it. Each check once as it should be, and once as it should not. */
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -16,11 +16,50 @@ import { entriesOf } from '../support/zip.js'
 const hub = await startHub()
 t.teardown(() => hub.close())
 
+t.test('disk: what cannot be written is tried, and named with what the system says', async t => {
+  const dir = t.testdir({ file: '' })
+  const by = async (stateDir: string) => brief(await examine('disk', { config: { stateDir } }))
+  const file = join(dir, 'file')
+  t.equal(await by(file), `failed: ${file} is no directory: ENOTDIR`)
+  t.equal(await by(join(file, 'state')), `failed: ${file} (for ${join(file, 'state')}) is no directory: ENOTDIR`)
+  t.equal(await by('/proc/hubrec'), 'failed: /proc (for /proc/hubrec) cannot be written: ENOENT')
+  const before = readdirSync(dir)
+  t.match(await by(dir), /^ok: \d+ MiB are free at /)
+  t.strictSame(readdirSync(dir), before, 'nothing of it stays')
+  if (process.getuid?.() !== 0) {
+    t.comment('SKIPPED: what is of another user needs the privilege to be one')
+    return
+  }
+  const other = mkdtempSync(join(tmpdir(), 'other-'))
+  t.teardown(() => rmSync(other, { recursive: true }))
+  mkdirSync(join(other, 'ring'))
+  writeFileSync(join(other, 'ring', '1.log'), '', { mode: 0o644 })
+  const asNobody = async () => {
+    process.seteuid?.(65_534)
+    try {
+      return await examine('disk', { config: { stateDir: other } })
+    } finally {
+      process.seteuid?.(0)
+    }
+  }
+  chmodSync(other, 0o755)
+  const refused = await asNobody()
+  t.equal(brief(refused), `failed: ${other} may not be written: EACCES; it belongs to uid 0, and this is uid 65534`)
+  t.match(refused.remedies?.[1], `chown -R 65534 ${other}`)
+  chmodSync(other, 0o777)
+  chmodSync(join(other, 'ring'), 0o777)
+  t.match(
+    brief(await asNobody()),
+    `failed: ${other}/ring/1.log (for ${other}) may not be written: EACCES; it belongs to uid 0`,
+    'what another user has begun',
+  )
+})
+
 t.test('disk: room enough, less than the ring may take, and a file system that is read-only', async t => {
   t.match(brief(await examine('disk')), /^ok: \d+ MiB are free at /)
   t.match(
     brief(await examine('disk', { config: { ring: { budgetBytes: 2 ** 40 } } })),
-    /^warning: \d+ MiB are free at .*, less than the ring may take$/,
+    /^warning: \d+ MiB are free at .*, \d+ MiB less than the ring may still take$/,
   )
   // Not in a directory of the runner's, which could not take it away while it is mounted.
   const dir = mkdtempSync(join(tmpdir(), 'read-only-'))
@@ -31,7 +70,7 @@ t.test('disk: room enough, less than the ring may take, and a file system that i
     }
     const found = await examine('disk', { config: { stateDir: dir } })
     spawnSync('umount', [dir])
-    t.equal(brief(found), `failed: the file system of ${dir} is read-only`)
+    t.equal(brief(found), `failed: the file system of ${dir} is read-only: EROFS`)
   } finally {
     rmdirSync(dir)
   }

@@ -48,10 +48,8 @@ export async function examineAll(which: readonly Check[], story: Story = {}): Pr
     const { probes, ...rest } = config as { probes?: object }
     const configFile = join(dir, 'config.json')
     const quiet = { controlName: null, portalUrl: null, ...probes }
-    writeFileSync(
-      configFile,
-      JSON.stringify({ stateDir: 'state', controlSocket: 'control.sock', ...rest, probes: quiet }),
-    )
+    const places = { stateDir: 'state', controlSocket: 'control.sock', ingestSocket: 'ingest.sock' }
+    writeFileSync(configFile, JSON.stringify({ ...places, ...rest, probes: quiet }))
     const roots = files === undefined ? {} : placed(dir, files)
     const whole = { HUBREC_CONNECTION_STRING: connectionString, ...env }
     const facts = createFacts({

@@ -1,4 +1,5 @@
 /** Whether the recorder runs, and is connected. */
+import { SilentDaemon } from '../../control.js'
 import { AgentError } from '../../errors.js'
 import { type Check, failed, ok, skipped, warning } from '../check.js'
 
@@ -13,16 +14,18 @@ export const daemon: Check = {
   ],
   needs: ['configuration'],
   async ask({ daemon, config }) {
-    const { controlSocket } = (await config()).config
+    const { config: found, file } = await config()
+    const { controlSocket } = found
     const status = await daemon().catch((error: unknown) => {
       // Of what may not be asked nobody can say that it does not run.
-      if (error instanceof AgentError && error.users) return error
+      if (error instanceof SilentDaemon || (error instanceof AgentError && error.users)) return error
       throw error
     })
+    if (status instanceof SilentDaemon) return failed(status.said, { controlSocket, pid: status.pid }, status.remedies)
     if (status instanceof AgentError) return skipped(status.message)
     if (status === null)
       return warning(`nobody answers at ${controlSocket}: it does not run`, { controlSocket }, [
-        'Run `systemctl start hubrec`, or `hubrec run`.',
+        `Run \`systemctl start hubrec\`, or \`hubrec run${file === null ? '' : ` --config ${file}`}\`.`,
       ])
     const { connection, episode } = status
     const info = { connection, conditions: status.conditions }

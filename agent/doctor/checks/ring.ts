@@ -7,14 +7,22 @@ import { type Check, failed, ok, skipped } from '../check.js'
 export const ring: Check = {
   id: 'ring',
   family: 'recorder',
-  question: 'Is the ring whole?',
-  why: 'Damaged blocks are records that are gone, and often the first sign of a medium that ends.',
+  question: 'Is the ring on the disk, and whole?',
+  why: 'What is in memory alone a power cut takes; damaged blocks are records that are gone, and often the first sign of a medium that ends.',
   remedies: [
     'Run `hubrec verify` for the details.',
     'Look at `dmesg` for errors of the medium; replace an SD card that has them.',
   ],
   needs: ['configuration'],
-  async ask({ config }, signal) {
+  async ask({ config, daemon }, signal) {
+    // One that does not answer is the affair of the check `daemon`.
+    const kept = (await daemon().catch(() => null))?.ring
+    if (kept && 'mode' in kept && kept.mode === 'memory')
+      return failed(
+        `it is in memory, because the disk refuses: ${kept.refusal ?? 'unknown error'}; ${kept.lostUnsaid} records are lost so far`,
+        { dir: kept.dir, mode: kept.mode, lost: kept.lostUnsaid },
+        ['Mend what `disk` says: the ring goes back to the disk by itself, and says what was lost.'],
+      )
     const dir = join((await config()).config.stateDir, 'ring')
     try {
       if (!(await exists(dir))) return skipped(`there is none yet at ${dir}`)
