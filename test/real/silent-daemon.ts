@@ -145,7 +145,7 @@ t.test('a disk that is full is a failure, and so is a ring that is in memory', a
     const kept = async () => (await gateway.json<Status>('status', '--config', gateway.configFile))[0]?.ring
     let ring = await kept()
     while (!ring || !('mode' in ring) || ring.mode === 'memory') ring = await kept()
-    t.match(await doctor(), { code: 0, first: undefined })
+    t.equal(ring.mode, 'disk', 'it heals by itself')
     daemon.kill('SIGTERM')
     await once(daemon, 'exit')
     await gateway[Symbol.asyncDispose]()

@@ -12,8 +12,8 @@ import { type Refusal, tryWriting } from '../write-trial.js'
 
 const mebibyte = 1 << 20
 
-/** In less than this a ring holds next to nothing. */
-const leastBytes = mebibyte
+/** The least that `ring.budgetBytes` may be. */
+const leastBytes = 262_144
 
 export const disk: Check = {
   id: 'disk',
