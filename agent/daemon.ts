@@ -86,7 +86,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   const unsaid: string[] = []
   let warn = (message: string): void => void unsaid.push(message)
   const store = assignmentStore(join(stateDir, 'assignment.json'), message => warn(message))
-  const { credential, trust, findProxy } = await readSecrets(config, env, { secrets, clock, store })
+  const { credential, trust, findProxy, renew } = await readSecrets(config, env, { secrets, clock, store })
   const { wallMs: startedAtMs, bootMs: startedBootMs } = clock.now()
   const redactor = createRedactor(secrets)
   let pipeline: Pipeline | null = null
@@ -225,6 +225,8 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     storage: { trust, findProxy },
     secrets,
     make: async ({ request }, file, signal) => {
+      // Where it goes to is a connection too, and the session may be an old one.
+      await renew()
       const nowMs = clock.now().wallMs
       if (request.logs) return makeLogFile(request.logs, logSource, { file, nowMs, signal })
       return makeBundle({

@@ -13,7 +13,7 @@ import duplexify from 'duplexify'
 import type { Clock } from './clock.js'
 import { flatten } from './failure.js'
 import { type HttpProxy, openTunnel, type Tunnel } from './proxy.js'
-import { describeCertificate, type Trust } from './trust.js'
+import { describeCertificate, judgedBy, type Trust } from './trust.js'
 import { type Upgrading, upgrade } from './upgrade.js'
 import type { ClosedBy, ClosedHow, Failure, RefusingStep, ServerCertificate, Stage } from './wire-event.js'
 
@@ -112,7 +112,7 @@ export function tapSocket(dial: Dial, events: SocketTapEvents): SocketTap {
     if (over) return
     over = true
     clearTimeout(timer)
-    const certificate = stage === 'tls' && peer ? describeCertificate(peer, dial.trust.knownRoots) : null
+    const certificate = stage === 'tls' && peer ? describeCertificate(peer, judgedBy(dial.trust, dial.host)) : null
     const isBeforeHub = proxy !== null && (stage === 'dns' || stage === 'tcp')
     const who = isBeforeHub && by === 'hub' ? 'network' : by
     events.ended({ by: who, how, stage, error: isBeforeHub ? naming(proxy, error, how) : error, certificate })

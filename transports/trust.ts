@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import tls from 'node:tls'
+import { cloudOf } from './clouds.js'
 import type { Identity } from './identity.js'
 import { isoTime } from './iso-time.js'
 import { knownRoots } from './known-roots.js'
@@ -16,7 +17,47 @@ export type Trust = Readonly<{
   proxyContext: tls.SecureContext
   /** For the verdict only: does a chain lead to a root that IoT Hub is known to use? */
   knownRoots: readonly X509Certificate[]
+  /** Somebody has said of this host that it chains to these and to no other. */
+  isKnownToBeAll: boolean
 }>
+
+export interface LivingTrust {
+  /** One object for all who look at it, each time they do: what is read anew counts for them too. */
+  readonly trust: Trust
+  /** @throws as `createTrust` does, and leaves it as it was */
+  renew(caPem: string | null, knownPem: string | null): void
+}
+
+/** Trust whose files may be replaced while it is used. @throws as `createTrust` does */
+export function createLivingTrust(caPem: string | null, knownPem: string | null): LivingTrust {
+  let texts = [caPem, knownPem]
+  let now = createTrust(caPem, knownPem)
+  return {
+    trust: {
+      get ca() {
+        return now.ca
+      },
+      get context() {
+        return now.context
+      },
+      get proxyContext() {
+        return now.proxyContext
+      },
+      get knownRoots() {
+        return now.knownRoots
+      },
+      get isKnownToBeAll() {
+        return now.isKnownToBeAll
+      },
+    },
+    renew(caPem, knownPem) {
+      // Making it reads all roots again, and most files are as they were.
+      if (texts[0] === caPem && texts[1] === knownPem) return
+      now = createTrust(caPem, knownPem)
+      texts = [caPem, knownPem]
+    },
+  }
+}
 
 /** Chains are short; a longer one is somebody's trick. */
 const chainMax = 10
@@ -35,6 +76,7 @@ export function createTrust(caPem: string | null, knownPem: string | null): Trus
     context,
     proxyContext: context,
     knownRoots: knownPem === null ? shippedRoots() : split(knownPem).map(pem => new X509Certificate(pem)),
+    isKnownToBeAll: knownPem !== null,
   }
 }
 
@@ -47,24 +89,29 @@ export function trustOf(trust: Trust, { clientCertificate, trustBundle }: Shown)
   if (clientCertificate === null && trustBundle === null) return trust
   const content = JSON.stringify([clientCertificate, trustBundle])
   const known = lastMade.get(trust)
-  if (known?.content === content) return known.made
+  if (known?.content === content && known.of === trust.context) return known.made
   const ca = [...trust.ca, ...(trustBundle === null ? [] : split(trustBundle))]
   const context = tls.createSecureContext({ ca, minVersion: 'TLSv1.2', ...clientCertificate })
   const made = { ...trust, ca, context }
-  lastMade.set(trust, { content, made })
+  lastMade.set(trust, { content, of: trust.context, made })
   return made
 }
 
 type Shown = Pick<Identity, 'clientCertificate' | 'trustBundle'>
 
 /** Most incarnations are of the identity before, and making a context reads all roots again. */
-const lastMade = new WeakMap<Trust, Readonly<{ content: string; made: Trust }>>()
+const lastMade = new WeakMap<Trust, Readonly<{ content: string; of: tls.SecureContext; made: Trust }>>()
+
+/** For a chain that failed at a host: one that is no hub of a cloud may have a root that nobody but its owner knows. */
+export const judgedBy = ({ knownRoots, isKnownToBeAll }: Trust, host: string): Judges => ({
+  knownRoots,
+  areAll: isKnownToBeAll || cloudOf(host) !== null,
+})
+
+export type Judges = Readonly<{ knownRoots: readonly X509Certificate[]; areAll: boolean }>
 
 /** What a server showed, as plain data; the question about the root is asked only where the chain failed. */
-export function describeCertificate(
-  peer: tls.DetailedPeerCertificate,
-  knownRoots: readonly X509Certificate[] | null,
-): ServerCertificate {
+export function describeCertificate(peer: tls.DetailedPeerCertificate, judges: Judges | null): ServerCertificate {
   const shown = new X509Certificate(peer.raw)
   return {
     subject: oneLine(shown.subject),
@@ -73,7 +120,7 @@ export function describeCertificate(
     validTo: isoTime(Date.parse(shown.validTo)),
     altNames: (shown.subjectAltName ?? '').slice(0, 500),
     fingerprint256: shown.fingerprint256,
-    knownRoot: knownRoots === null ? null : leadsTo(knownRoots, sentChain(peer)),
+    knownRoot: judges && (leadsTo(judges.knownRoots, sentChain(peer)) || (judges.areAll ? false : null)),
   }
 }
 

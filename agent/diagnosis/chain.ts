@@ -3,7 +3,7 @@ import type { Failure } from '../../transports/wire-event.js'
 import { type Close, findCode } from './wire-facts.js'
 
 /** No trusted root at the end of the chain, or a chain that does not hold together. */
-const chainCodes: ReadonlySet<string> = new Set([
+export const chainCodes: ReadonlySet<string> = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'UNABLE_TO_GET_ISSUER_CERT',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',

@@ -1,7 +1,7 @@
 /** Whose certificate is shown under the hub's name: a handshake as of a client without a credential, and then the end. */
 import { isIP } from 'node:net'
 import nodeTls from 'node:tls'
-import { describeCertificate, type Trust } from '../../transports/trust.js'
+import { describeCertificate, judgedBy, type Trust } from '../../transports/trust.js'
 import type { ServerCertificate } from '../../transports/wire-event.js'
 import { findAddresses } from './addresses.js'
 import { dial } from './dial.js'
@@ -58,7 +58,7 @@ function shake(
     const shown = (isTrusted: boolean): void =>
       see({
         version: secured.getProtocol(),
-        certificate: peer && describeCertificate(peer, isTrusted ? null : trust.knownRoots),
+        certificate: peer && describeCertificate(peer, isTrusted ? null : judgedBy(trust, host)),
       })
     // 'secure' comes before Node verifies the chain and destroys what fails: the last moment to see what was shown.
     secured.prependOnceListener('secure', () => {

@@ -338,11 +338,20 @@ const inTls: readonly Expected[] = [
       ],
     },
     {
-      story: `a chain that was not asked about (${code})`,
+      story: `a chain that leads elsewhere, where roots of one's own may lead too (${code})`,
       evidence: attempts(failedWith('tls', tlsError(code, 'no trust'), { certificate: certificate() })),
       cause: 'tls-interception',
       confidence: 'possible',
-      sees: [`The certificate chain was not trusted: ${code}: no trust.`, shown, onlyOne, noSession],
+      sees: [
+        `The certificate chain was not trusted: ${code}: no trust.`,
+        shown,
+        'It leads to no root that is trusted here; whether the server has a root of your own by now cannot be told from here.',
+        onlyOne,
+        noSession,
+      ],
+      firstSteps: [
+        'If the issuer is a root of your own, put that root into `connection.caFile`; the next attempt reads it.',
+      ],
       runnersUp: ['tls-root-missing possible'],
     },
   ]),

@@ -53,6 +53,11 @@ for (const [id, protocol, title] of each) {
     t.match(brief(await ask()), /^failed: CERT_HAS_EXPIRED/)
     await door.set({ kind: 'certificate', certificate: 'unknownCa' })
     t.match(brief(await ask()), /^failed: .*The chain leads to no root of IoT Hub: somebody else answers\.$/)
+    const ownRoot = await examine(id.replace('tcp', 'tls'), reached({ protocol, knownRootsFile: null }))
+    t.match(
+      brief(ownRoot),
+      /^failed: .*no root that is trusted here: somebody else answers, or it has a root of your own, which is missing in `connection\.caFile`\.$/,
+    )
     door.heal()
   })
 }

@@ -4,9 +4,10 @@ import { once } from 'node:events'
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import type { Episode } from '../../agent/evidence/episode.js'
 import type { LogRecord } from '../../agent/evidence/record.js'
 import type { Status } from '../../agent/status.js'
-import type { KeyPair } from '../hub/certificates.js'
+import { type KeyPair, makeAuthority } from '../hub/certificates.js'
 import { makeSelfSigned, thumbprintOf } from '../hub/client-certificates.js'
 import { startWorkload } from '../hub/edge-workload.js'
 import { type Identity, startHub } from '../hub/hub.js'
@@ -191,6 +192,33 @@ t.test('as an IoT Edge module: the security daemon may come late, and be restart
   await workload.start()
   await connected(t, identity, from)
 })
+
+t.test(
+  'caFile is read again for each attempt, and a root of one’s own that is missing is no certain interception',
+  async t => {
+    await hub.addDevice('pump-8')
+    const gateway = await gatewayOf(t, hub.connectionString('pump-8'), { caFile: 'ca.pem', retry: { capSeconds: 0.2 } })
+    const verdicts = async () =>
+      (await gateway.json<Episode>('episodes', '--config', gateway.configFile)).map(({ verdict }) => verdict)
+    await put(gateway, 'ca.pem', (await makeAuthority('localhost')).ca)
+    gateway.start()
+    let [verdict] = await verdicts()
+    while (verdict?.cause !== 'tls-interception') [verdict] = await verdicts()
+    t.match(verdict, { confidence: 'possible', runnersUp: [{ cause: 'tls-root-missing' }] })
+    t.match(verdict.nextSteps[0], /^If the issuer is a root of your own, put that root into `connection\.caFile`/)
+    await put(gateway, 'ca.pem', hub.ca)
+    await connected(t, { deviceId: 'pump-8' }, 0)
+    t.strictSame((await statusOf(gateway))?.conditions, [])
+
+    const from = fromNow()
+    await put(gateway, 'ca.pem', 'half of a fi')
+    hub.door('pump-8').cut('rst')
+    await connected(t, { deviceId: 'pump-8' }, from)
+    t.match((await withConditions(gateway)).conditions, [
+      { code: 'credential-doubtful', text: /^connection\.caFile: .*ca\.pem: expected at least one PEM certificate$/ },
+    ])
+  },
+)
 
 t.test('bad credentials end the start with 2, and every problem in a line', async t => {
   const gateway = await gatewayOf(t, `HostName=my hub;DeviceId=pump-9;x509=true`, { x509, caFile: 'nothing.pem' })

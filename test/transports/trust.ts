@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { connect, createServer, type DetailedPeerCertificate, rootCertificates } from 'node:tls'
 import t from 'tap'
 import { knownRoots as shipped } from '../../transports/known-roots.js'
-import { createTrust, describeCertificate } from '../../transports/trust.js'
+import { createLivingTrust, createTrust, describeCertificate, judgedBy, trustOf } from '../../transports/trust.js'
 import { type CertificateKind, makeAuthority } from '../hub/certificates.js'
 
 const authority = await makeAuthority('localhost')
@@ -24,21 +24,23 @@ async function shown(kind: CertificateKind): Promise<DetailedPeerCertificate> {
   return peer
 }
 
-const rootsOf = (...pems: string[]): X509Certificate[] => pems.map(pem => new X509Certificate(pem))
+const judges = (pem: string, areAll = true) => ({ knownRoots: [new X509Certificate(pem)], areAll })
 
 t.test('a chain that leads to a known root is told from one that does not', async t => {
   const good = await shown('good')
-  t.equal(describeCertificate(good, rootsOf(authority.ca)).knownRoot, true)
-  t.equal(describeCertificate(good, rootsOf(stranger.ca)).knownRoot, false, 'the same name, another key')
+  t.equal(describeCertificate(good, judges(authority.ca)).knownRoot, true)
+  t.equal(describeCertificate(good, judges(stranger.ca)).knownRoot, false, 'the same name, another key')
+  t.equal(describeCertificate(good, judges(stranger.ca, false)).knownRoot, null, 'there may be others')
+  t.equal(describeCertificate(good, judges(authority.ca, false)).knownRoot, true)
   t.equal(describeCertificate(good, null).knownRoot, null, 'it was not asked')
   t.equal(
-    describeCertificate(await shown('unknownCa'), rootsOf(authority.ca)).knownRoot,
+    describeCertificate(await shown('unknownCa'), judges(authority.ca)).knownRoot,
     false,
     'its own root is sent along',
   )
-  t.equal(describeCertificate(await shown('selfSigned'), rootsOf(authority.ca)).knownRoot, false)
+  t.equal(describeCertificate(await shown('selfSigned'), judges(authority.ca)).knownRoot, false)
   t.equal(
-    describeCertificate(await shown('expired'), rootsOf(authority.ca)).knownRoot,
+    describeCertificate(await shown('expired'), judges(authority.ca)).knownRoot,
     true,
     'dates are another question',
   )
@@ -55,6 +57,32 @@ t.test('the configured file adds to the roots of the system', async t => {
   const { ca } = createTrust(authority.ca, null)
   t.ok(ca.length > rootCertificates.length)
   t.ok(ca.includes(rootCertificates[0] ?? ''))
+})
+
+t.test(
+  'a host may have a root of its own, unless it is a hub of a cloud or the known ones are said to be all',
+  async t => {
+    const areAll = (known: string | null, host: string) => judgedBy(createTrust(authority.ca, known), host).areAll
+    t.equal(areAll(null, 'hub.plant.example'), false)
+    t.equal(areAll(null, 'hub.azure-devices.net'), true)
+    t.equal(areAll(authority.ca, 'hub.plant.example'), true)
+  },
+)
+
+t.test('a living trust is what was read last, for whoever has it already', async t => {
+  const { trust, renew } = createLivingTrust(authority.ca, null)
+  const { context } = trust
+  const shownBy = { clientCertificate: null, trustBundle: stranger.ca }
+  const ofIdentity = trustOf(trust, shownBy)
+  t.equal(trustOf(trust, shownBy), ofIdentity)
+  renew(authority.ca, null)
+  t.equal(trust.context, context, 'as long as the file is as it was')
+  renew(stranger.ca, null)
+  t.not(trust.context, context)
+  t.ok(trust.ca.includes(stranger.ca.trim()) && !trust.ca.includes(authority.ca.trim()))
+  t.not(trustOf(trust, shownBy), ofIdentity)
+  t.throws(() => renew('no certificate', null))
+  t.ok(trust.ca.includes(stranger.ca.trim()), 'what cannot be used changes nothing')
 })
 
 t.test('the shipped roots are in date and are roots', async t => {

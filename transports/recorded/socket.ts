@@ -5,6 +5,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { type EventEmitter, errorMonitor } from 'node:events'
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
+import { cloudOf } from '../clouds.js'
 import { describeCertificate, shippedRoots } from '../trust.js'
 import type { ServerCertificate } from '../wire-event.js'
 import type { Attempt } from './attempt.js'
@@ -43,7 +44,9 @@ export function watchSocket(
   }
   /** Only where the handshake failed on it, and then with the question where its chain leads to. */
   const shown = (): ServerCertificate | null =>
-    attempt.stage === 'tls' && peer?.raw && !attempt.over ? describeCertificate(peer, knownRoots()) : null
+    attempt.stage === 'tls' && peer?.raw && !attempt.over
+      ? describeCertificate(peer, { knownRoots: knownRoots(), areAll: cloudOf(attempt.destination.host) !== null })
+      : null
 
   attempt.countBytes(() => ({ read: socket.bytesRead, written: socket.bytesWritten }))
   socket.prependListener(

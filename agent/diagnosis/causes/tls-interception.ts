@@ -14,6 +14,10 @@ const gatewayRoot: RunnerUp = maybe(
   'tls-root-missing',
   'Compare the issuer with the root certificate of the gateway. If it is the same, this device only lacks that root.',
 )
+const ownRoot: RunnerUp = maybe(
+  'tls-root-missing',
+  'Compare the issuer with the root of which the certificate of the server is made by now. If it is the same, `connection.caFile` lacks that root.',
+)
 const wrongName: RunnerUp = maybe(
   'wrong-hub-hostname',
   'Compare the host name in the connection string with the names in the certificate.',
@@ -78,7 +82,20 @@ export const tlsInterception: Cause = {
       certificateText(certificate),
       ...throughProxy(attempt),
     ]
-    if (certificate === null || certificate.knownRoot === null) {
+    if (certificate?.knownRoot === null) {
+      return {
+        confidence: 'possible',
+        evidence: [
+          ...evidence,
+          'It leads to no root that is trusted here; whether the server has a root of your own by now cannot be told from here.',
+        ],
+        runnersUp: [ownRoot],
+        firstSteps: [
+          'If the issuer is a root of your own, put that root into `connection.caFile`; the next attempt reads it.',
+        ],
+      }
+    }
+    if (certificate === null) {
       return { confidence: 'possible', evidence, runnersUp: [rootMissing] }
     }
     const elsewhere = 'The chain leads to no root that IoT Hub is documented to use'

@@ -1,4 +1,5 @@
 /** Whose certificate is behind a port of the hub. */
+import { chainCodes } from '../../diagnosis/chain.js'
 import { answersOf } from '../../diagnosis/probe-facts.js'
 import { certificateText, errorText } from '../../diagnosis/words.js'
 import { type Check, failed, ok, skipped } from '../check.js'
@@ -31,7 +32,9 @@ export const tls = (over: Over): Check => ({
         ? " The chain is one of IoT Hub's: its root is missing here."
         : certificate?.knownRoot === false
           ? ' The chain leads to no root of IoT Hub: somebody else answers.'
-          : ''
+          : certificate !== null && chainCodes.has(error.code ?? '')
+            ? ' The chain leads to no root that is trusted here: somebody else answers, or it has a root of your own, which is missing in `connection.caFile`.'
+            : ''
     const found = `${errorText(error)}.${certificate === null ? '' : ` ${certificateText(certificate)}`}${whose}`
     return isNeeded ? failed(found, info) : ok(`${found} It is not what is configured here`, info)
   },
