@@ -235,6 +235,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
         ringDir,
         device: deviceName(device),
         config: settings,
+        collect: config.collectors,
         state: status,
         doctor,
         versions: start.versions,

@@ -15,6 +15,7 @@ const entries = {
   'sockets.txt': "the host's TCP and UDP sockets, one on each line: state, own address, the other's",
   'routes.txt': 'where packets leave this host, and whom it knows next door',
   'system.json': 'what the host is; `missing` says why a part is not there',
+  'collectors/': 'what the configuration has named: commands/ what programs print, journal/ what units have said',
   'config.json': 'the configuration; secrets lie elsewhere and are not in it',
 }
 

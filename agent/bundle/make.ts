@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks'
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Secrets } from '../../transports/secrets.js'
+import type { CollectorSettings } from '../config/config.js'
 import { AgentError } from '../errors.js'
 import type { Episode } from '../evidence/episode.js'
 import { type EpisodeOrder, orderEpisodes } from '../evidence/episode-order.js'
@@ -10,10 +11,12 @@ import { readRecords } from '../evidence/read.js'
 import type { Window } from '../evidence/window.js'
 import type { Redactor } from '../redact.js'
 import type { Versions } from '../versions.js'
+import type { CollectContext } from './collectors/collector.js'
+import { collectors } from './collectors/collectors.js'
 import { legendOf } from './legend.js'
 import { bundleFormat, type Entry, type EntryStatus, type Manifest, manifestName } from './manifest.js'
-import { type Part, type PartContext, type Seen, Skipped } from './part.js'
-import { parts as allParts, lastFading } from './parts.js'
+import { type Part, type PartContext, type Seen, Skipped, TimeOver } from './part.js'
+import { parts as allParts } from './parts.js'
 import { createSelfTest, type SelfTest } from './self-test.js'
 import { createZip, type ZipWriter } from './zip.js'
 
@@ -44,6 +47,10 @@ export type BundleOptions = Readonly<{
   state?: (signal: AbortSignal) => Promise<unknown>
   /** Default: `/proc`. */
   procRoot?: string
+  /** What to gather from outside hubrec; by default nothing. */
+  collect?: CollectorSettings
+  /** Default: where the system's own programs are. */
+  searchPath?: string
   /** Called once, when what fades within moments has been taken. */
   onFadingTaken?: () => void
   /** What `hubrec doctor` finds; by default that nobody asked. */
@@ -97,6 +104,7 @@ export async function makeBundle(options: BundleOptions): Promise<Made> {
     config: options.config,
     state: options.state ?? notAsked,
     procRoot: options.procRoot ?? '/proc',
+    searchPath: options.searchPath ?? standardSearchPath,
     doctor: options.doctor ?? (async () => null),
     inventory: options.inventory ?? (signal => takeInventory({ signal })),
     json: value => redactor.json(value),
@@ -107,9 +115,8 @@ export async function makeBundle(options: BundleOptions): Promise<Made> {
   const zip = createZip(file, window.until)
   try {
     const entries: Entry[] = []
-    for (const part of options.parts ?? allParts) {
+    for await (const part of inOrder(options, { ...context, signal })) {
       entries.push(await addPart(zip, part, context, selfTest, signal))
-      if (part === lastFading) options.onFadingTaken?.()
     }
     const manifest: Manifest = {
       format: bundleFormat,
@@ -141,11 +148,22 @@ export function bundleName(device: string, window: Readonly<{ since: number; unt
   return `hubrec-${safe}-${compact(window.since)}-${compact(window.until)}.zip`
 }
 
+const standardSearchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
 const notAsked = (): Promise<never> => Promise.reject(new Skipped('no daemon was asked'))
 
 /** What all parts are given; the rest ends with the time of each. */
 type Shared = Omit<PartContext, 'signal' | 'records' | 'episodes'> &
   Readonly<{ ringDir: string; episodesUntil(signal: AbortSignal): AsyncGenerator<Episode> }>
+
+/** In which their truth fades: what is gone within moments, what others hold, what we hold ourselves. */
+async function* inOrder(options: BundleOptions, context: CollectContext): AsyncGenerator<Part> {
+  const { parts = allParts, collect, onFadingTaken } = options
+  yield* parts.filter(({ fades }) => fades)
+  onFadingTaken?.()
+  if (collect) for (const { partsOf } of collectors) yield* partsOf(collect, context)
+  yield* parts.filter(({ fades }) => !fades)
+}
 
 type ClosedWindow = PartContext['window']
 
@@ -176,7 +194,7 @@ async function addPart(
   const limit = new AbortController()
   const stop = (): void => limit.abort(signal.reason)
   signal.addEventListener('abort', stop, { once: true })
-  const timer = setTimeout(() => limit.abort(new TimeOver()), part.timeLimitMs)
+  const timer = setTimeout(() => limit.abort(new TimeOver(part.timeLimitMs)), part.timeLimitMs)
   const { ringDir, window, episodesUntil } = context
   const whole: PartContext = {
     ...context,
@@ -211,20 +229,15 @@ async function addPart(
       const status = shortcoming === null ? 'complete' : 'truncated'
       return { name: part.name, bytes, sha256, durationMs, status, reason: shortcoming }
     }
-    return { name: part.name, bytes, sha256, durationMs, ...described(failure, isBegun, part) }
+    return { name: part.name, bytes, sha256, durationMs, ...described(failure, isBegun) }
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', stop)
   }
 }
 
-/** A part's own time is over. */
-class TimeOver extends Error {
-  override readonly name = 'TimeOver'
-}
-
-function described(failure: unknown, isBegun: boolean, part: Part): { status: EntryStatus; reason: string } {
-  if (failure instanceof TimeOver) return { status: 'timedOut', reason: `not done within ${part.timeLimitMs} ms` }
+function described(failure: unknown, isBegun: boolean): { status: EntryStatus; reason: string } {
+  if (failure instanceof TimeOver) return { status: 'timedOut', reason: failure.message }
   if (failure instanceof Skipped) return { status: 'skipped', reason: failure.message }
   const reason = failure instanceof Error ? failure.message : String(failure)
   return { status: isBegun ? 'truncated' : 'failed', reason }

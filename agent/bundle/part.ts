@@ -22,6 +22,8 @@ export type PartContext = Readonly<{
   inventory(signal: AbortSignal): Promise<unknown>
   /** `/proc`; another place in tests. */
   procRoot: string
+  /** Where programs are looked for, as in `$PATH`. */
+  searchPath: string
   /** Plain data as JSON on one line, without secrets: whatever leaves this device goes through here. */
   json(value: unknown): string
   /** Any other text without secrets. */
@@ -54,9 +56,20 @@ export type Part = Readonly<{
   /** Why what it gave is less than it should be; asked at its end. */
   shortcoming?(context: PartContext): string | null
   timeLimitMs: number
+  /** Gone within moments: it comes before everything else. */
+  fades?: true
 }>
 
 /** There is nothing to be had here, and nobody is to blame: thrown by a part that is told of as skipped, with this reason. */
 export class Skipped extends Error {
   override readonly name = 'Skipped'
+}
+
+/** What was asked of a part, or by it, took too long. */
+export class TimeOver extends Error {
+  override readonly name = 'TimeOver'
+
+  constructor(limitMs: number) {
+    super(`not done within ${limitMs} ms`)
+  }
 }

@@ -11,9 +11,5 @@ import { sockets } from './parts/sockets.js'
 import { state } from './parts/state.js'
 import { system } from './parts/system.js'
 
-/** Gone within moments: each of them has a tenth of a second. */
-const fading: readonly Part[] = [state, sockets, routes]
-export const lastFading = fading.at(-1)
-
 /** `samples` comes after `records`, which tell it its columns. */
-export const parts: readonly Part[] = [...fading, reportInJson, doctor, system, episodes, records, samples, config]
+export const parts: readonly Part[] = [state, sockets, routes, reportInJson, doctor, system, episodes, records, samples, config]

@@ -60,6 +60,7 @@ export const bundle: Command = {
       ringDir,
       device: told?.device ? deviceName(told.device) : 'unknown',
       config: describeConfig(configured.config).settings,
+      collect: configured.config.collectors,
       state: () => stateOf(configured),
       // Whatever else this device does comes first; what fades is not left waiting for it.
       onFadingTaken: () => setPriority(constants.priority.PRIORITY_LOW),

@@ -1,7 +1,21 @@
 /** The configuration after it was checked: nobody checks it again. */
 import type { Protocol } from '../../transports/wire-event.js'
+import type { HostCommandName } from '../bundle/collectors/host-commands.js'
 
 export type X509Files = Readonly<{ certFile: string; keyFile: string; passphraseFile: string | null }>
+
+/** What a bundle gathers from outside hubrec. */
+export type CollectorSettings = Readonly<{
+  /** Units of systemd. */
+  journal: readonly string[]
+  /** Patterns of absolute paths, each below one of `fileRoots`. */
+  files: readonly string[]
+  fileRoots: readonly string[]
+  commands: readonly HostCommandName[]
+  /** Each of what is gathered. */
+  timeLimitSeconds: number
+  bytesMax: number
+}>
 
 export type Config = Readonly<{
   connection: Readonly<{
@@ -63,5 +77,6 @@ export type Config = Readonly<{
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
   /** Hubs whose sockets of other applications are watched from outside. */
   watch: readonly string[]
+  collectors: CollectorSettings
   upload: Readonly<{ allowedContainers: readonly string[]; privateHosts: readonly string[] }>
 }>

@@ -2,6 +2,8 @@
 import { isIP } from 'node:net'
 import * as v from 'valibot'
 import { clouds } from '../../transports/clouds.js'
+import { hostCommandNames } from '../bundle/collectors/host-commands.js'
+import { isBelowRoot, isFilePattern, isFileRoot, isUnitName } from './collector-rules.js'
 
 /** One thing that is wrong. `path` is the place as a person writes it, `connection.ports.mqtt`; empty for the whole. */
 export type Problem = Readonly<{ path: string; said: string }>
@@ -219,6 +221,45 @@ const probes = object({
   ),
 })
 
+const few = <T>(item: v.GenericSchema<unknown, T>, max: number) =>
+  v.optional(
+    v.pipe(
+      v.array(item, 'expected an array'),
+      v.check(all => all.length <= max, `expected at most ${max}`),
+    ),
+    [],
+  )
+
+const command = v.picklist(hostCommandNames, `expected one of ${hostCommandNames.join(', ')}`)
+
+const fileRoot = check<string>(
+  isFileRoot,
+  'expected the absolute path of a directory, without .. and without a slash at the end, outside /proc, /sys and /dev',
+)
+
+const collectors = v.pipe(
+  object({
+    journal: few(check<string>(isUnitName, 'expected the name of a unit, such as telemetry.service'), 32),
+    files: few(check<string>(isFilePattern, 'expected an absolute path, without .., which may hold * and **'), 32),
+    fileRoots: few(fileRoot, 32),
+    commands: few(command, hostCommandNames.length),
+    timeLimitSeconds: seconds(0.1, 300, 10),
+    bytesMax: whole(4_096, 1 << 28, 1 << 20),
+  }),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return
+    const { files, fileRoots } = dataset.value
+    files.forEach((pattern, at) => {
+      if (isBelowRoot(pattern, fileRoots)) return
+      const path: [v.ObjectPathItem, v.ArrayPathItem] = [
+        { type: 'object', origin: 'value', input: dataset.value, key: 'files', value: files },
+        { type: 'array', origin: 'value', input: files, key: at, value: pattern },
+      ]
+      addIssue({ message: 'expected a path below one of fileRoots', path })
+    })
+  }),
+)
+
 const settings = object({
   connection: v.optional(connection, {}),
   stateDir: path,
@@ -233,6 +274,7 @@ const settings = object({
     list(host),
     v.check(hosts => hosts.length <= 8, 'expected at most 8 hosts'),
   ),
+  collectors: v.optional(collectors, {}),
   upload: v.optional(object({ allowedContainers: list(container), privateHosts: list(host) }), {}),
 })
 
@@ -250,12 +292,12 @@ function describe(issue: v.InferIssue<typeof settings>): Problem {
 }
 
 /** The only places where a string is repeated: a choice from a list of words. */
-const wordPlaces: ReadonlySet<string> = new Set(['connection.protocol', 'logLevel'])
+const wordPlaces = /^(connection\.protocol|logLevel|collectors\.commands\[\d+\])$/
 
 function foundOf(value: unknown, path: string): string {
   if (typeof value === 'string') {
     if (value === '') return 'an empty string'
-    return wordPlaces.has(path) && /^[\w-]{1,16}$/.test(value) ? JSON.stringify(value) : 'a string'
+    return wordPlaces.test(path) && /^[\w-]{1,16}$/.test(value) ? JSON.stringify(value) : 'a string'
   }
   if (Array.isArray(value)) return 'an array'
   return typeof value === 'object' && value !== null ? 'an object' : String(value)

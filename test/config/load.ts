@@ -42,6 +42,7 @@ const defaults: Config = {
   twin: { report: true },
   logLevel: 'info',
   watch: [],
+  collectors: { journal: [], files: [], fileRoots: [], commands: [], timeLimitSeconds: 10, bytesMax: 1_048_576 },
   upload: { allowedContainers: [], privateHosts: [] },
 }
 
@@ -299,8 +300,54 @@ t.test('all problems are said at once, each with its place', async t => {
     'HUBREC_LOG_LEVEL: found "verbose"; expected one of trace, debug, info, warn, error, fatal, silent',
     'upload.allowedContainers: found a string; expected an array',
     'upload.privateHosts[0]: found a string; expected a host name in lower case or an address, without scheme, port or wildcard',
-    'colour: unknown key, expected one of connection, stateDir, controlSocket, ingestSocket, ring, samples, probes, twin, logLevel, watch, upload',
+    'colour: unknown key, expected one of connection, stateDir, controlSocket, ingestSocket, ring, samples, probes, twin, logLevel, watch, collectors, upload',
   ])
+})
+
+t.test('what is collected is named in full: units, commands of the list, files below roots that are files', async t => {
+  const collectors = {
+    journal: ['telemetry.service', 'getty@tty1.service'],
+    files: ['/var/log/app/**/*.log', '/srv/data/state.json'],
+    fileRoots: ['/var/log', '/srv/data'],
+    commands: ['ip-route', 'kernel-log'],
+    timeLimitSeconds: 2,
+    bytesMax: 65_536,
+  }
+  t.strictSame((await load(t, { collectors })).config.collectors, collectors)
+
+  const root =
+    'expected the absolute path of a directory, without .. and without a slash at the end, outside /proc, /sys and /dev'
+  const found = await problems(t, {
+    collectors: {
+      journal: ['--file=/etc/shadow', 'a b'],
+      files: ['/etc/shadow', 'log/*', '/var/log/../../etc/shadow', '/var/log', '/var/logs/x', '/var/log/ok'],
+      fileRoots: ['/var/log', '/', '/proc', '/sys/kernel', '/var/', '/a/./b'],
+      commands: ['reboot', 'ip addr; reboot'],
+      timeLimitSeconds: 0,
+      bytesMax: 1,
+    },
+  })
+  t.strictSame(
+    found.filter(line => !line.startsWith('collectors.commands')),
+    [
+      'collectors.journal[0]: found a string; expected the name of a unit, such as telemetry.service',
+      'collectors.journal[1]: found a string; expected the name of a unit, such as telemetry.service',
+      'collectors.files[1]: found a string; expected an absolute path, without .., which may hold * and **',
+      'collectors.files[2]: found a string; expected an absolute path, without .., which may hold * and **',
+      ...[1, 2, 3, 4, 5].map(at => `collectors.fileRoots[${at}]: found a string; ${root}`),
+      'collectors.timeLimitSeconds: found 0; expected seconds, a number from 0.1 to 300',
+      'collectors.bytesMax: found 1; expected a whole number from 4096 to 268435456',
+    ],
+  )
+  t.match(
+    found.filter(line => line.startsWith('collectors.commands')),
+    [/^collectors.commands\[0\]: found "reboot"; expected one of ip-address, /],
+  )
+  const outside = { files: ['/etc/shadow', '/var/log', '/var/logs/x', '/var/log/ok'], fileRoots: ['/var/log'] }
+  t.strictSame(
+    await problems(t, { collectors: outside }),
+    [0, 1, 2].map(at => `collectors.files[${at}]: found a string; expected a path below one of fileRoots`),
+  )
 })
 
 t.test('the limits themselves are accepted', async t => {

@@ -13,6 +13,7 @@ const tables = [
 export const routes: Part = {
   name: 'routes.txt',
   timeLimitMs: 100,
+  fades: true,
   async *content({ procRoot, text }) {
     const read = await Promise.all(tables.map(({ file }) => readText(join(procRoot, file))))
     if (read.every(table => table === null)) throw new Skipped(`${procRoot}/net has no routes`)

@@ -9,6 +9,7 @@ const tables = ['tcp', 'tcp6', 'udp', 'udp6'] as const
 export const sockets: Part = {
   name: 'sockets.txt',
   timeLimitMs: 100,
+  fades: true,
   async *content({ procRoot, text }) {
     const read = await Promise.all(tables.map(name => readText(join(procRoot, 'net', name))))
     if (read.every(table => table === null)) throw new Skipped(`${procRoot}/net has no sockets`)

@@ -1,0 +1,17 @@
+/** What gathers from outside hubrec what the configuration names. To add one, write a file and name it in collectors.ts. */
+import type { CollectorSettings } from '../../config/config.js'
+import type { Part, PartContext } from '../part.js'
+
+export type Collector = Readonly<{
+  /**
+   * One part for each thing that it gathers, known when its turn comes.
+   *
+   * @param context of the bundle; what is not to be shipped as it is goes through its `text` and `json`
+   */
+  partsOf(settings: CollectorSettings, context: CollectContext): AsyncIterable<Part> | Iterable<Part>
+}>
+
+export type CollectContext = Pick<PartContext, 'text' | 'window' | 'signal'>
+
+/** Beyond the time that what is gathered from may take: to write out what it gave. */
+export const writingMs = 5_000

@@ -1,0 +1,6 @@
+/** Every collector, in the order in which the truth of what they gather fades. */
+import type { Collector } from './collector.js'
+import { commands } from './commands.js'
+import { journal } from './journal.js'
+
+export const collectors: readonly Collector[] = [commands, journal]
