@@ -34,6 +34,7 @@ const wrapped: readonly { module: string; at: readonly string[] }[] = [
       'agent/verbosity.ts',
     ],
   },
+  { module: 'tinyglobby', at: ['agent/bundle/collectors/find-files.ts'] },
   { module: 'yazl', at: ['agent/bundle/zip.ts'] },
   { module: 'yauzl', at: ['agent/bundle/unzip.ts'] },
   { module: '@azure/storage-blob', at: ['agent/upload/blob.ts'] },

@@ -1,4 +1,5 @@
 /** Makes a bundle: one archive of a time window, everything redacted, whatever some part of it does. */
+import { dirname } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Secrets } from '../../transports/secrets.js'
@@ -100,6 +101,7 @@ export async function makeBundle(options: BundleOptions): Promise<Made> {
     ringDir,
     about,
     episodesUntil,
+    stateDir: dirname(ringDir),
     window,
     config: options.config,
     state: options.state ?? notAsked,

@@ -11,6 +11,8 @@ export type PartContext = Readonly<{
   episodes(): AsyncGenerator<Episode>
   /** What the manifest will say of the bundle. */
   about: Pick<Manifest, 'device' | 'createdAt' | 'requestedBy' | 'why' | 'window' | 'versions'>
+  /** What is ours on the disk: nothing in it is gathered as it is. */
+  stateDir: string
   /** Wall times in unix milliseconds. */
   window: Readonly<{ since: number; until: number }>
   config: unknown

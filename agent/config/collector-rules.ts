@@ -3,6 +3,9 @@
 export const isUnitName = (value: unknown): value is string =>
   typeof value === 'string' && /^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}$/.test(value)
 
+export const isEdgeModuleName = (value: unknown): value is string =>
+  typeof value === 'string' && /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(value)
+
 /** Below these there are no files, but the kernel itself. */
 const notFiles = ['/proc', '/sys', '/dev']
 

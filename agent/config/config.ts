@@ -11,6 +11,7 @@ export type CollectorSettings = Readonly<{
   /** Patterns of absolute paths, each below one of `fileRoots`. */
   files: readonly string[]
   fileRoots: readonly string[]
+  edgeModules: readonly string[]
   commands: readonly HostCommandName[]
   /** Each of what is gathered. */
   timeLimitSeconds: number

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import * as v from 'valibot'
 import { clouds } from '../../transports/clouds.js'
 import { hostCommandNames } from '../bundle/collectors/host-commands.js'
-import { isBelowRoot, isFilePattern, isFileRoot, isUnitName } from './collector-rules.js'
+import { isBelowRoot, isEdgeModuleName, isFilePattern, isFileRoot, isUnitName } from './collector-rules.js'
 
 /** One thing that is wrong. `path` is the place as a person writes it, `connection.ports.mqtt`; empty for the whole. */
 export type Problem = Readonly<{ path: string; said: string }>
@@ -242,9 +242,10 @@ const collectors = v.pipe(
     journal: few(check<string>(isUnitName, 'expected the name of a unit, such as telemetry.service'), 32),
     files: few(check<string>(isFilePattern, 'expected an absolute path, without .., which may hold * and **'), 32),
     fileRoots: few(fileRoot, 32),
+    edgeModules: few(check<string>(isEdgeModuleName, 'expected the name of a module, such as edgeHub'), 32),
     commands: few(command, hostCommandNames.length),
     timeLimitSeconds: seconds(0.1, 300, 10),
-    bytesMax: whole(4_096, 1 << 28, 1 << 20),
+    bytesMax: whole(4_096, 1 << 24, 1 << 20),
   }),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return

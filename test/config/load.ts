@@ -42,7 +42,15 @@ const defaults: Config = {
   twin: { report: true },
   logLevel: 'info',
   watch: [],
-  collectors: { journal: [], files: [], fileRoots: [], commands: [], timeLimitSeconds: 10, bytesMax: 1_048_576 },
+  collectors: {
+    journal: [],
+    files: [],
+    fileRoots: [],
+    edgeModules: [],
+    commands: [],
+    timeLimitSeconds: 10,
+    bytesMax: 1_048_576,
+  },
   upload: { allowedContainers: [], privateHosts: [] },
 }
 
@@ -309,6 +317,7 @@ t.test('what is collected is named in full: units, commands of the list, files b
     journal: ['telemetry.service', 'getty@tty1.service'],
     files: ['/var/log/app/**/*.log', '/srv/data/state.json'],
     fileRoots: ['/var/log', '/srv/data'],
+    edgeModules: ['edgeHub', 'my_module-1.2'],
     commands: ['ip-route', 'kernel-log'],
     timeLimitSeconds: 2,
     bytesMax: 65_536,
@@ -322,6 +331,7 @@ t.test('what is collected is named in full: units, commands of the list, files b
       journal: ['--file=/etc/shadow', 'a b'],
       files: ['/etc/shadow', 'log/*', '/var/log/../../etc/shadow', '/var/log', '/var/logs/x', '/var/log/ok'],
       fileRoots: ['/var/log', '/', '/proc', '/sys/kernel', '/var/', '/a/./b'],
+      edgeModules: ['--help', 'a/b'],
       commands: ['reboot', 'ip addr; reboot'],
       timeLimitSeconds: 0,
       bytesMax: 1,
@@ -335,8 +345,10 @@ t.test('what is collected is named in full: units, commands of the list, files b
       'collectors.files[1]: found a string; expected an absolute path, without .., which may hold * and **',
       'collectors.files[2]: found a string; expected an absolute path, without .., which may hold * and **',
       ...[1, 2, 3, 4, 5].map(at => `collectors.fileRoots[${at}]: found a string; ${root}`),
+      'collectors.edgeModules[0]: found a string; expected the name of a module, such as edgeHub',
+      'collectors.edgeModules[1]: found a string; expected the name of a module, such as edgeHub',
       'collectors.timeLimitSeconds: found 0; expected seconds, a number from 0.1 to 300',
-      'collectors.bytesMax: found 1; expected a whole number from 4096 to 268435456',
+      'collectors.bytesMax: found 1; expected a whole number from 4096 to 16777216',
     ],
   )
   t.match(

@@ -11,7 +11,7 @@ export type Collector = Readonly<{
   partsOf(settings: CollectorSettings, context: CollectContext): AsyncIterable<Part> | Iterable<Part>
 }>
 
-export type CollectContext = Pick<PartContext, 'text' | 'window' | 'signal'>
+export type CollectContext = Pick<PartContext, 'text' | 'window' | 'signal' | 'stateDir'>
 
 /** Beyond the time that what is gathered from may take: to write out what it gave. */
 export const writingMs = 5_000

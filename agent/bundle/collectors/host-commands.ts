@@ -8,6 +8,8 @@ export type HostCommand = Readonly<{
   arguments: readonly string[]
   /** Exit codes that are an answer too; 0 always is. */
   alsoFine?: readonly number[]
+  /** What it says on its standard error belongs to its output. */
+  errorsToo?: true
 }>
 
 export const hostCommands = {

@@ -56,17 +56,23 @@ export async function* newestRedactedLines(
   } catch (error) {
     failure = error
   }
-  yield* redactedLines(newestOf(Buffer.concat(kept), bytesMax), Number.POSITIVE_INFINITY, context)
+  yield* redactedLines(newestOf(kept, bytes - bytesMax), Number.POSITIVE_INFINITY, context)
   if (failure !== null) throw failure
   if (bytes > bytesMax) throw new Error(`only the newest ${bytesMax} bytes, which is all it may have`)
 }
 
-async function* newestOf(all: Buffer, bytesMax: number): AsyncGenerator<Buffer> {
-  const from = all.length - bytesMax
-  if (from <= 0) yield all
-  else {
-    const lineEnd = all.indexOf(0x0a, from - 1)
-    if (lineEnd !== -1) yield all.subarray(lineEnd + 1)
+/** From the first line on that begins at `from` or after it. */
+async function* newestOf(chunks: readonly Buffer[], from: number): AsyncGenerator<Buffer> {
+  let isBegun = from <= 0
+  let before = 0
+  for (const chunk of chunks) {
+    const lineEnd = isBegun ? -1 : chunk.indexOf(0x0a, Math.max(0, from - 1 - before))
+    before += chunk.length
+    if (isBegun) yield chunk
+    else if (before >= from && lineEnd !== -1) {
+      isBegun = true
+      yield chunk.subarray(lineEnd + 1)
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /** Runs a program for what it prints: as long as it may, and ended with its children. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants, setPriority } from 'node:os'
-import type { Readable } from 'node:stream'
+import { PassThrough, type Readable } from 'node:stream'
 import { Skipped, TimeOver } from '../part.js'
 import type { HostCommand } from './host-commands.js'
 
@@ -54,9 +54,10 @@ export async function* runProgram(command: HostCommand, options: ProgramOptions)
   const limit = setTimeout(() => end(new TimeOver(timeLimitMs)), timeLimitMs)
   try {
     if (child.pid !== undefined) calm(child.pid)
-    const complaint = beginningOf(child.stderr)
+    const complaint = command.errorsToo ? () => '' : beginningOf(child.stderr)
+    const output = command.errorsToo ? together([child.stdout, child.stderr]) : child.stdout
     try {
-      for await (const chunk of child.stdout) yield chunk
+      for await (const chunk of output) yield chunk
     } catch (error) {
       // Closed by ourselves, or never opened because there is no such program.
       if (!cut.signal.aborted && child.pid !== undefined) throw error
@@ -113,6 +114,20 @@ function killGroup(child: ChildProcess, isLeaderGone = false): void {
     // All of them have ended in between.
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
+}
+
+/** As they come, until both have ended. */
+function together(streams: readonly Readable[]): Readable {
+  const all = new PassThrough()
+  let open = streams.length
+  for (const stream of streams) {
+    stream.pipe(all, { end: false })
+    stream.once('close', () => {
+      open -= 1
+      if (open === 0) all.end()
+    })
+  }
+  return all
 }
 
 function beginningOf(stream: Readable): () => string {

@@ -12,6 +12,7 @@ const nothing: CollectorSettings = {
   journal: [],
   files: [],
   fileRoots: [],
+  edgeModules: [],
   commands: [],
   timeLimitSeconds: 20,
   bytesMax: 1 << 20,
@@ -40,6 +41,7 @@ t.test(
       dmesg: 'seq 1 5000',
       systemctl: 'echo "hubrec.service is dead"; exit 3',
       timedatectl: 'echo "Failed to connect to bus" >&2; exit 1',
+      iotedge: 'echo "$@"; echo "an error of the module" >&2',
       journalctl: 'echo "$@"; echo "the key is kR3t9aQ2mZx8Wb7Yc1Nf5Lp0Jd6Vh4Tg2Se8Uq3w="',
     })
     const { manifest } = await makeBundle({
@@ -62,6 +64,7 @@ t.test(
         timeLimitSeconds: 2,
         bytesMax: 4_096,
         commands: ['ip-route', 'disk-space', 'memory', 'kernel-log', 'unit-hubrec', 'time', 'modems'],
+        edgeModules: ['my_module-1'],
         journal: ['telemetry.service', 'a\\x2db@1.service'],
       },
     })
@@ -77,12 +80,17 @@ t.test(
       ['commands/modems.txt', 'skipped', 'mmcli is not installed'],
       ['journal/telemetry.service.txt', 'complete', null],
       ['journal/a_x2db@1.service.txt', 'complete', null],
+      ['edge-modules/my_module-1.txt', 'complete', null],
     ])
     const textOf = (name: string): string => String(entries.get(`collectors/${name}`))
     t.equal(textOf('commands/ip-route.txt'), 'default via 192.0.2.1 # route show table all\n')
     t.equal(textOf('commands/disk-space.txt'), 'begun\n')
     t.equal(textOf('commands/memory.txt'), 'the same line again and again\n'.repeat(136))
     t.match(textOf('commands/kernel-log.txt'), /^4182\n(\d{4}\n){817}5000\n$/)
+    t.equal(
+      textOf('edge-modules/my_module-1.txt'),
+      'logs my_module-1 --since 1700000000 --until 1700000101\nan error of the module\n',
+    )
     const [asked, said] = textOf('journal/telemetry.service.txt').split('\n')
     t.equal(
       asked,
