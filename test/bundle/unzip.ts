@@ -16,6 +16,9 @@ import { entriesOf, placesOf } from '../support/zip.js'
 
 const atS = (seconds: number): number => storyStartMs + seconds * 1e3
 
+/** Without the tables of this machine, which may be long. */
+const lastingParts = patientParts.filter(({ fades }) => !fades)
+
 const makeStory = async (t: Test): Promise<{ file: string; ringDir: string }> => {
   const dir = t.testdir()
   const secrets = createSecrets()
@@ -37,7 +40,7 @@ const makeStory = async (t: Test): Promise<{ file: string; ringDir: string }> =>
     nowMs: atS(60),
     inventory: async () => ({}),
     state: async () => ({}),
-    parts: patientParts,
+    parts: lastingParts,
   })
   return { file, ringDir }
 }
@@ -81,7 +84,7 @@ t.test('a whole bundle is said to be whole, entry by entry', async t => {
   const { file } = await makeStory(t)
   t.strictSame(
     await collect(verifyBundle(file)),
-    [...patientParts.map(({ name }) => name), 'manifest.json'].map(name => ({
+    [...lastingParts.map(({ name }) => name), 'manifest.json'].map(name => ({
       path: join(file, name),
       status: 'ok',
       records: name === 'records.ndjson' ? 10 : 0,
