@@ -12,4 +12,15 @@ import { state } from './parts/state.js'
 import { system } from './parts/system.js'
 
 /** `samples` comes after `records`, which tell it its columns. */
-export const parts: readonly Part[] = [state, sockets, routes, reportInJson, doctor, system, episodes, records, samples, config]
+export const parts: readonly Part[] = [
+  state,
+  sockets,
+  routes,
+  reportInJson,
+  doctor,
+  system,
+  episodes,
+  records,
+  samples,
+  config,
+]
