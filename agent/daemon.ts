@@ -46,10 +46,17 @@ import { chooseAutomatically, firstChoice, loadTap, openProtocolMemory } from '.
 import { findPlace } from './recall/place.js'
 import { createRecall } from './recall/recall.js'
 import { createRedactor } from './redact.js'
+import { reloadOnHangup } from './reload.js'
+import { realDisk } from './ring/disk.js'
 import { openRing } from './ring/open.js'
 import { type Part, runTogether } from './run-together.js'
 import { counter, samplerPart, secondsPart } from './sampling.js'
 import { type Device, deviceName, liveStatus, type StartData } from './status.js'
+import { type Notify, openNotify } from './systemd/notify.js'
+import { countCalls, patienceMs as ringPatienceMs, watchRing } from './systemd/ring-progress.js'
+import { servicePart } from './systemd/service.js'
+import { serviceStatus } from './systemd/status-line.js'
+import { watchSupervision } from './systemd/supervision.js'
 import { createTwinReport } from './twin-report.js'
 import { openOutbox } from './upload/outbox.js'
 import { viewOf } from './upload/task.js'
@@ -57,13 +64,15 @@ import { createUploader } from './upload/uploader.js'
 import { openVerbosity } from './verbosity.js'
 import { describeVersions, versions } from './versions.js'
 import { createWatch } from './watch/watch.js'
-import { detectionLimitMs, isOverWebSocket, limitsOf, targetOf, wiringOf } from './wiring.js'
+import { detectionLimitMs, isOverWebSocket, limitsOf, targetOf, timeoutsOf, wiringOf } from './wiring.js'
 
 export type DaemonOptions = Readonly<{
   config: Config
   env: NodeJS.ProcessEnv
   /** Aborts to stop it, with what was asked (`SIGTERM`) as its reason. */
   signal: AbortSignal
+  /** Reads the configuration again, at SIGHUP. Left out: SIGHUP ends the process, as ever. */
+  reread?: () => Promise<Config>
 }>
 
 /** The name of the daemon's own connection in records. */
@@ -78,7 +87,7 @@ const farewellMs = 600
  *
  * @throws AgentError `CONFIG_INVALID`, `CREDENTIAL_INVALID` or `ALREADY_RUNNING` before it has begun
  */
-export async function runDaemon({ config, env, signal }: DaemonOptions): Promise<void> {
+export async function runDaemon({ config, env, signal, reread }: DaemonOptions): Promise<void> {
   const { connection, stateDir } = config
   const secrets = createSecrets()
   const clock = systemClock()
@@ -104,6 +113,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   const { log } = operator
   warn = message => log.warn(message)
   for (const message of unsaid) warn(message)
+  const notify = openServiceNotify(env, log)
 
   let refusal: string | null = null
   const lock = await lockState(stateDir, () => ({ path: config.controlSocket, refusal }))
@@ -120,7 +130,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   /** One object for all who tell of it, so that none of them tells of the hub before. */
   const device = deviceOf(credential.claims)
   const fingerprint = () => (identity ?? credential.claims).fingerprint
-  const { settings, hash } = describeConfig(config)
+  const { hash } = describeConfig(config)
   const clockAtStart = await readClock(clock)
   const host = { synchronised: clockAtStart.synchronised }
   const start: StartData = {
@@ -142,8 +152,10 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   }
   // Before the ring is opened: what it writes then is of this run.
   const memory = await recall(ringDir, log)
+  const { disk, calls } = countCalls(realDisk)
   const { ring, recovery } = await openRing({
     dir: ringDir,
+    disk,
     budgetBytes: config.ring.budgetBytes,
     stamp,
     classes: recordClasses,
@@ -214,14 +226,23 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
 
   const logSource = { ringDir, redactor, device, patterns: createPatterns() }
   const outbox = await openOutbox({ dir: join(stateDir, 'outbox'), secrets, warn: message => log.warn(message) })
-  const { allowedContainers, privateHosts } = config.upload
+  /** What a reload has left of it; see `changesOf`. */
+  let live = config
+  const allowed = {
+    get containers() {
+      return live.upload.allowedContainers
+    },
+    get privateHosts() {
+      return live.upload.privateHosts
+    },
+  }
   const uploader = createUploader({
     outbox,
     link:
       credential.claims.moduleId === null
         ? createFileUpload({ identity: () => identity, trust, httpsPort: connection.ports.https, secrets, findProxy })
         : null,
-    allowed: { containers: allowedContainers, privateHosts },
+    allowed,
     storage: { trust, findProxy },
     secrets,
     make: async ({ request }, file, signal) => {
@@ -234,7 +255,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
         ...request,
         ringDir,
         device: deviceName(device),
-        config: settings,
+        config: describeConfig(live).settings,
         collect: config.collectors,
         state: status,
         doctor,
@@ -309,7 +330,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     return { answerMs: Math.round((clock.now().monoMs - beganMs) * 1e3) / 1e3, roundTripMs }
   }
   const doctor = createDoctorInside({
-    config,
+    config: () => live,
     env,
     secrets,
     signal,
@@ -323,7 +344,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     redactor,
     uploader,
     outbox,
-    allowed: { containers: allowedContainers, privateHosts },
+    allowed,
     status,
     onFailure: (name, error) => log.error('a direct method failed', { method: name, err: error }),
   })
@@ -353,7 +374,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
       })
       const known = { heard, lastGood: lastGood.of(target.host), lookup, clock }
       const onMistake = (probe: string, err: unknown): void => log.error('a probe has failed', { probe, err })
-      return runProbes({ target, settings: config.probes, signal, onMistake, ...known })
+      return runProbes({ target, settings: live.probes, signal, onMistake, ...known })
     },
     told: answers => records.probed(conn, answers),
   })
@@ -366,7 +387,29 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     probing.askedBefore()
   }
 
+  const timeouts = Object.values(timeoutsOf(connection))
+  const monoMs = (): number => clock.now().monoMs
+  const supervision = watchSupervision(
+    timeouts.reduce((sum, each) => sum + each, 0),
+    monoMs,
+  )
+  const ringProgress = watchRing(ring, calls, monoMs)
+
   const parts: Part[] = [
+    ...(notify === null
+      ? []
+      : [
+          servicePart({
+            notify,
+            watched: [
+              { name: 'connection', stuckMs: supervision.overdueMs, patienceMs: 0 },
+              { name: 'ring', stuckMs: ringProgress.stuckMs, patienceMs: ringPatienceMs },
+            ],
+            status: () => serviceStatus(records.state(conn)),
+            onStuck: names =>
+              log.fatal('something is stuck, so systemd is left to start this process anew', { stuck: names }),
+          }),
+        ]),
     uploader.part,
     ...(config.probes.enabled ? [probing.part] : []),
     samplerPart(
@@ -401,6 +444,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
             lastIncarnation: memory.nextInc - 1,
             onEvent: (event, incarnation) => {
               spoken = event.protocol
+              supervision.heard(event)
               credentialWatch.heard(event)
               records.wire(conn, event, incarnation)
               probing.heard(event)
@@ -441,6 +485,11 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
   })
 
   const crash = watchForCrash()
+  const take = (taken: Config): void => {
+    live = taken
+    operator.show(taken.logLevel)
+  }
+  const stopReloading = reread ? reloadOnHangup({ reread, current: () => live, take, log, notify }) : () => undefined
   try {
     await Promise.race([runTogether(parts, signal, graceMs), crash.happened])
     const counted = Promise.all(records.connections().map(each => records.writeCounts(each)))
@@ -454,6 +503,7 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     throw error
   } finally {
     crash.forget()
+    stopReloading()
     stopListening()
     verbosity.close()
     await atMost(Promise.all([verbose.close(), ring.close()]))
@@ -461,6 +511,15 @@ export async function runDaemon({ config, env, signal }: DaemonOptions): Promise
     await operator.close()
     lock.release()
   }
+}
+
+function openServiceNotify(env: NodeJS.ProcessEnv, log: Log): Notify | null {
+  const notify = openNotify(env)
+  if (notify !== 'unreachable') return notify
+  log.warn(
+    'systemd waits for word of this service, and nobody has handed on its socket: start it by the command `hubrec`',
+  )
+  return null
 }
 
 /** A disk that hangs must not hold the gateway's shutdown. */

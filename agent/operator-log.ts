@@ -19,6 +19,8 @@ export interface OperatorLog {
   readonly log: Log
   /** Lines that will never come out on stdout; see LineOutput. */
   readonly lost: number
+  /** What stdout shows from now on. */
+  show(level: Config['logLevel']): void
   /** Waits at most a second for what stdout has not taken yet. Later lines go to the ring alone. */
   close(): Promise<void>
 }
@@ -37,7 +39,7 @@ export type OperatorLogOptions = Readonly<{
 export function createOperatorLog({ level, redactor, onRecord, env, fd = 1 }: OperatorLogOptions): OperatorLog {
   const output = openLineOutput(fd, openFile, (lost, why) => log.warn('lines of this log were lost', { lost, why }))
   const format = isatty(fd) ? onTerminal : env.JOURNAL_STREAM ? forJournal : asJson
-  const shownFrom = level === 'silent' ? Number.POSITIVE_INFINITY : levels[level]
+  let shownFrom = shownFromOf(level)
   let recording = false
 
   const record = (entry: Entry) => {
@@ -63,7 +65,7 @@ export function createOperatorLog({ level, redactor, onRecord, env, fd = 1 }: Op
 
   const logger = pino(
     {
-      level: shownFrom < levels.info ? level : 'info',
+      level: madeFrom(level),
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       serializers: { err: pino.stdSerializers.errWithCause, error: pino.stdSerializers.errWithCause },
@@ -93,9 +95,19 @@ export function createOperatorLog({ level, redactor, onRecord, env, fd = 1 }: Op
     get lost() {
       return output.lost
     },
+    show(level) {
+      shownFrom = shownFromOf(level)
+      logger.level = madeFrom(level)
+    },
     close: () => output.close(),
   }
 }
+
+const shownFromOf = (level: Config['logLevel']): number =>
+  level === 'silent' ? Number.POSITIVE_INFINITY : levels[level]
+
+/** The ring gets everything from `info` on. */
+const madeFrom = (level: Config['logLevel']): string => (shownFromOf(level) < levels.info ? level : 'info')
 
 type Entry = Readonly<{ level: number; time: string; message: string; fields: Fields }>
 

@@ -92,13 +92,16 @@ const badNews: ReadonlySet<ErrorCode> = new Set([
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal))
 
+/** See sd-daemon(3): without a priority what is wrong would be one line among many. */
+const isJournal = process.env.JOURNAL_STREAM !== undefined && process.argv[2] === 'run' && !process.stderr.isTTY
+
 const io: Io = {
   print: line => void process.stdout.write(`${line}\n`),
   write: bytes => void process.stdout.write(bytes),
   room: async () => {
     if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
   },
-  complain: line => void process.stderr.write(`${line}\n`),
+  complain: line => void process.stderr.write(`${isJournal ? '<3>' : ''}${line}\n`),
   env: process.env,
   signal: stop.signal,
   isTerminal: process.stdout.isTTY === true,

@@ -1,4 +1,5 @@
 /** `hubrec run`: the daemon. */
+import type { Config } from '../config/config.js'
 import { loadConfig } from '../config/load.js'
 import { AgentError } from '../errors.js'
 import { type Command, text } from './command.js'
@@ -10,11 +11,14 @@ export const run: Command = {
   name: 'run',
   summary: 'the daemon: connect, record, come back, answer direct methods',
   usage: '[--config FILE]',
-  details: 'Runs until SIGTERM or Ctrl-C, and then ends within 5 s with everything written.',
+  details:
+    'Runs until SIGTERM or Ctrl-C, and then ends within 5 s with everything written. SIGHUP reads the configuration again: what a running\n' +
+    'daemon can take over changes at once, the rest is named in the log.',
   options: { config },
   positionalsMax: 0,
   async run(values, _positionals, { env, signal, complain }) {
-    const { config } = await loadConfig({ file: text(values, 'config'), env })
+    const load = async (): Promise<Config> => (await loadConfig({ file: text(values, 'config'), env })).config
+    const config = await load()
     // The SDK's debug output prints its tokens, and reads this variable when it is loaded.
     if (process.env.DEBUG) {
       delete process.env.DEBUG
@@ -22,7 +26,8 @@ export const run: Command = {
     }
     const { runDaemon } = await import('../daemon.js')
     try {
-      await runDaemon({ config, env, signal })
+      // In a terminal SIGHUP says that it was closed, and ends the process.
+      await runDaemon({ config, env, signal, ...(process.stdin.isTTY ? {} : { reread: load }) })
       return 0
     } catch (error) {
       if (error instanceof AgentError && error.users) throw error

@@ -8,7 +8,8 @@ import { runDoctor } from './run.js'
 import { type Report, reportOf } from './tell.js'
 
 export type InsideOptions = Readonly<{
-  config: Config
+  /** As it is now. */
+  config(): Config
   env: NodeJS.ProcessEnv
   /** Of the daemon: what is read here is kept out of what it tells, too. */
   secrets: Secrets
@@ -32,7 +33,7 @@ export function createDoctorInside({
   let running: Promise<Report> | null = null
   const run = async (): Promise<Report> => {
     const facts = createFacts({
-      config: async () => ({ config, from: 'as the recorder has read it at its start', file: null }),
+      config: async () => ({ config: config(), from: 'as the recorder has read it at its start', file: null }),
       secrets,
       env,
       protocol: undefined,

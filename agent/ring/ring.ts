@@ -80,6 +80,8 @@ export interface RingWriter {
    */
   append(json: string, durability: Durability): Promise<number>
   readonly state: RingState
+  /** Resolves when whoever writes has come by: it has nothing left to do of what was asked before. Never rejects. */
+  turn(): Promise<void>
   /** Hands everything to the kernel and syncs it, trying once more where the disk refused. Later appends are refused. */
   close(): Promise<void>
 }

@@ -128,6 +128,10 @@ export class Writer implements RingWriter {
     }
   }
 
+  turn(): Promise<void> {
+    return this.#exclusively(async () => undefined)
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#end()
     return this.#closing

@@ -61,7 +61,7 @@ export async function bundle(root: string): Promise<Bundled> {
   const lazyFiles = names.filter(name => !Object.keys(started).some(entry => name.startsWith(`${entry}-`)))
   for (const name of ['hubrec', 'compile']) {
     const code = await startFile(root, name, { mainFile, lazyFiles })
-    files.set(`${name}.js`, name === 'hubrec' ? `#!/usr/bin/env node\n${code}` : code)
+    files.set(`${name}.js`, code)
   }
   return { files, packages: packagesIn(root, metafile) }
 }

@@ -6,7 +6,13 @@ import { notices } from './notices.js'
 import { sbom } from './sbom.js'
 
 /** What is beside the program: from the repository, to the package. */
-const beside = ['LICENSE', 'CHANGELOG.md', 'deploy/config.example.json', 'systemd/hubrec.service'] as const
+const beside = [
+  'LICENSE',
+  'CHANGELOG.md',
+  'deploy/config.example.json',
+  'systemd/hubrec.service',
+  'systemd/hubrec.sysusers',
+] as const
 
 /**
  * @param root of the repository, built
@@ -20,7 +26,8 @@ export async function makePackage(root: string, dir: string): Promise<void> {
     writeFileSync(join(dir, path), text)
   }
   for (const [path, text] of files) write(path, text)
-  chmodSync(join(dir, 'hubrec.js'), 0o755)
+  cpSync(join(root, 'deploy/package/beside'), dir, { recursive: true })
+  for (const name of ['hubrec', 'install.sh']) chmodSync(join(dir, name), 0o755)
   const { name, version, description, license, engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const outermost = [...packages.values()].filter(each => each.dir === join(root, 'node_modules', each.name))
   const bundled = Object.fromEntries(outermost.map(each => [each.name, each.version]))

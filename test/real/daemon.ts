@@ -178,7 +178,7 @@ t.test('a second daemon on the same state is refused, and the first goes on', as
   await connected(on, 0)
   const second = on.gateway.start()
   t.strictSame(await once(second, 'exit'), [2, null])
-  t.match(on.gateway.output, /ALREADY_RUNNING: another hubrec writes to/)
+  t.match(on.gateway.output, /ALREADY_RUNNING: another hubrec \(pid \d+\) writes to/)
   await hub.invokeMethod({ deviceId: on.deviceId }, { methodName: 'ping' })
 })
 

@@ -1,7 +1,7 @@
 /** What is installed on a device, away from this repository and everything it has installed: the daemon and its commands. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -21,6 +21,39 @@ await makePackage(process.cwd(), dir)
 
 const ask = (...args: string[]): string =>
   execFileSync(process.execPath, [program, ...args], { encoding: 'utf8', env: { PATH: process.env.PATH } })
+
+const filesIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(path => !statSync(join(folder, path)).isDirectory())
+
+t.test('install.sh puts it in its place, again over itself, and takes it away', async t => {
+  const root = t.testdir({})
+  const install = (...args: string[]) =>
+    spawnSync('sh', [join(dir, 'install.sh'), ...args], {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, DESTDIR: root },
+    })
+  const first = install()
+  t.strictSame([first.status, first.stdout], [0, 'next: hubrec setup\n'], first.stderr)
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+  const installed = join(root, 'usr/bin/hubrec')
+  t.equal(execFileSync(installed, ['--version'], { encoding: 'utf8' }).trim(), version)
+  t.ok(readdirSync(join(root, 'usr/lib/hubrec/cache')).length > 0)
+  t.ok(readdirSync(join(root, 'etc/systemd/system')).includes('hubrec.service'))
+
+  writeFileSync(join(root, 'etc/hubrec/config.json'), '{}')
+  const second = install()
+  t.strictSame([second.status, second.stdout], [0, ''], second.stderr)
+  t.equal(readFileSync(join(root, 'etc/hubrec/config.json'), 'utf8'), '{}')
+  t.equal(install('remove').status, 0)
+  t.strictSame([...filesIn(join(root, 'usr')), ...filesIn(join(root, 'etc'))], ['hubrec/config.json'])
+  t.equal(install('purge').status, 0)
+  t.strictSame(filesIn(join(root, 'etc')), [])
+  const wrong = install('upgrade')
+  t.strictSame(
+    [wrong.status, wrong.stderr],
+    [1, 'install.sh: unknown argument upgrade; expected none, remove or purge\n'],
+  )
+})
 
 let devices = 0
 
