@@ -8,7 +8,7 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
 COPY transports transports
 COPY agent agent
-RUN npx tsc --project tsconfig.json && npm prune --omit=dev --ignore-scripts
+RUN npx tsc --project tsconfig.json && npm run -s build:page && npm prune --omit=dev --ignore-scripts
 
 FROM node:20-bookworm-slim
 ENV NODE_ENV=production HUBREC_STATE_DIR=/var/lib/hubrec

@@ -35,6 +35,8 @@ const wrapped: readonly { module: string; at: readonly string[] }[] = [
     ],
   },
   { module: 'tinyglobby', at: ['agent/bundle/collectors/find-files.ts'] },
+  { module: 'serialize-javascript', at: ['agent/report/html.ts'] },
+  { module: 'uplot', at: ['agent/report/page/plots.ts'] },
   { module: 'yazl', at: ['agent/bundle/zip.ts'] },
   { module: 'yauzl', at: ['agent/bundle/unzip.ts'] },
   { module: '@azure/storage-blob', at: ['agent/upload/blob.ts'] },

@@ -5,6 +5,7 @@ import type { Legend } from './manifest.js'
 export const legendOf = (causes: Readonly<Record<string, string>>): Legend => ({ entries, fields, units, causes })
 
 const entries = {
+  'report.html': 'the same for people: open it in a browser, it needs no network',
   'report.json':
     'what report.html shows, for scripts: outages, what happened in them, readings over time, causes by count',
   'episodes.json': 'one array of outages, each with its verdict; a planned renewal is one too, marked `planned`',

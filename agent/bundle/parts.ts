@@ -4,7 +4,7 @@ import { config } from './parts/config.js'
 import { doctor } from './parts/doctor.js'
 import { episodes } from './parts/episodes.js'
 import { records } from './parts/records.js'
-import { reportInJson } from './parts/report.js'
+import { reportInJson, reportPage } from './parts/report.js'
 import { routes } from './parts/routes.js'
 import { samples } from './parts/samples.js'
 import { sockets } from './parts/sockets.js'
@@ -16,6 +16,7 @@ export const parts: readonly Part[] = [
   state,
   sockets,
   routes,
+  reportPage,
   reportInJson,
   doctor,
   system,

@@ -11,6 +11,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   doctor: async () => (await import('./doctor.js')).doctor,
   mark: async () => (await import('./mark.js')).mark,
   bundle: async () => (await import('./bundle.js')).bundle,
+  report: async () => (await import('./report.js')).report,
   verify: async () => (await import('./verify.js')).verify,
   diagnose: async () => (await import('./diagnose.js')).diagnose,
 }

@@ -2,6 +2,7 @@
  * The daemon and its commands as a few files without dependencies: what most need in one, what is seldom needed in files that are loaded
  * when it is. They are CommonJS, because only that can be run from a cache of compiled code on Node 20.
  */
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, join } from 'node:path'
 import { build, type Metafile, transform } from 'esbuild'
@@ -63,7 +64,11 @@ export async function bundle(root: string): Promise<Bundled> {
     const code = await startFile(root, name, { mainFile, lazyFiles })
     files.set(`${name}.js`, code)
   }
-  return { files, packages: packagesIn(root, metafile) }
+  for (const name of ['page.js', 'page.css']) {
+    files.set(`lib/page/${name}`, readFileSync(join(root, 'dist/agent/report/page', name), 'utf8'))
+  }
+  const page: Metafile = JSON.parse(readFileSync(join(root, 'dist/page-meta.json'), 'utf8'))
+  return { files, packages: packagesIn(root, metafile.outputs, page.outputs) }
 }
 
 async function asCommonJs(text: string, name: string): Promise<string> {
@@ -111,11 +116,13 @@ async function startFile(
   return outputFiles[0]?.text ?? ''
 }
 
+type Outputs = Metafile['outputs']
+
 /** Two versions of one package are two entries. */
-function packagesIn(root: string, { outputs }: Metafile): Bundled['packages'] {
+function packagesIn(root: string, ...built: readonly Outputs[]): Bundled['packages'] {
   const require = createRequire(join(root, 'package.json'))
   const found = new Map<string, { name: string; version: string; license: string; dir: string }>()
-  for (const input of Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs))) {
+  for (const input of built.flatMap(outputs => Object.values(outputs)).flatMap(({ inputs }) => Object.keys(inputs))) {
     const dir = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(input)?.[0]
     if (!dir) continue
     const { name, version, license }: { name: string; version: string; license?: string } = require(

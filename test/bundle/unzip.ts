@@ -1,9 +1,6 @@
-import { createWriteStream } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { finished } from 'node:stream/promises'
 import t, { type Test } from 'tap'
-import yazl from 'yazl'
 import { makeBundle } from '../../agent/bundle/make.js'
 import { openBundle, verifyBundle } from '../../agent/bundle/unzip.js'
 import { readEpisodes, readRecords } from '../../agent/evidence/read.js'
@@ -12,7 +9,7 @@ import { createSecrets } from '../../transports/secrets.js'
 import { patientParts } from '../support/bundle-parts.js'
 import { recordRing, story, storyStartMs } from '../support/recorded-ring.js'
 import { collect } from '../support/ring-records.js'
-import { entriesOf, placesOf } from '../support/zip.js'
+import { entriesOf, placesOf, writeZip } from '../support/zip.js'
 
 const atS = (seconds: number): number => storyStartMs + seconds * 1e3
 
@@ -46,13 +43,6 @@ const makeStory = async (t: Test): Promise<{ file: string; ringDir: string }> =>
 }
 
 type Entries = readonly (readonly [name: string, content: Buffer | string])[]
-
-const writeZip = async (file: string, entries: Entries): Promise<void> => {
-  const zip = new yazl.ZipFile()
-  for (const [name, content] of entries) zip.addBuffer(Buffer.from(content), name)
-  zip.end()
-  await finished(zip.outputStream.pipe(createWriteStream(file)))
-}
 
 /** One line for each finding, with the entry's name. */
 const findings = async (file: string): Promise<string[]> =>

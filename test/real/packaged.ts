@@ -87,6 +87,10 @@ t.test('it says its own version and those of what it brought along', async t => 
   const { components } = JSON.parse(readFileSync(join(dir, 'sbom.cdx.json'), 'utf8'))
   const listed = new Set(components.map((each: { purl: string }) => each.purl))
   t.ok(listed.has(`pkg:npm/azure-iot-device@${dependencies['azure-iot-device']}`), 'the bill of materials has the SDK')
+  t.ok(
+    ['uplot', 'lit-html'].every(name => components.some((each: { name: string }) => each.name === name)),
+    'and what the page of a report holds',
+  )
   t.notOk(
     components.some((each: { name: string }) => each.name === 'typescript'),
     'and nothing that only built it',

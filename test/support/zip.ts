@@ -1,5 +1,8 @@
 /** What is in a ZIP file, read by a reader that knows nothing of bundles. */
+import { createWriteStream } from 'node:fs'
+import { finished } from 'node:stream/promises'
 import yauzl from 'yauzl'
+import yazl from 'yazl'
 
 export async function entriesOf(file: string): Promise<Map<string, Buffer>> {
   const zip = await yauzl.openPromise(file)
@@ -21,4 +24,14 @@ export async function placesOf(file: string): Promise<(readonly [name: string, f
     places.push([entry.fileName, fileDataStart, fileDataStart + entry.compressedSize])
   }
   return places
+}
+
+export async function writeZip(
+  file: string,
+  entries: readonly (readonly [name: string, content: string | Buffer])[],
+): Promise<void> {
+  const zip = new yazl.ZipFile()
+  for (const [name, content] of entries) zip.addBuffer(Buffer.from(content), name)
+  zip.end()
+  await finished(zip.outputStream.pipe(createWriteStream(file)))
 }

@@ -1,13 +1,26 @@
-/** `report.json`: what the page shows, for scripts. */
+/** `report.html`, the page that a person opens first, and `report.json`, what it shows, for scripts. */
+import { readBuiltPage } from '../../report/built-page.js'
 import { reportData } from '../../report/data.js'
+import { reportHtml } from '../../report/html.js'
 import { reportJson } from '../../report/json.js'
 import type { ReportPiece } from '../../report/report.js'
 import type { Part, PartContext } from '../part.js'
 import { episodesGone } from './episodes.js'
 
+const timeLimitMs = 300_000
+
+export const reportPage: Part = {
+  name: 'report.html',
+  timeLimitMs,
+  async *content(context) {
+    yield* reportHtml(reportOf(context), await readBuiltPage())
+  },
+  shortcoming: episodesGone,
+}
+
 export const reportInJson: Part = {
   name: 'report.json',
-  timeLimitMs: 300_000,
+  timeLimitMs,
   content: context => reportJson(reportOf(context)),
   shortcoming: episodesGone,
 }
