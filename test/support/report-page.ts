@@ -28,6 +28,8 @@ export type Opened = Readonly<{
   told: readonly string[]
   /** All that it has asked for, but for itself. */
   requests: readonly string[]
+  /** Processor time of the page's own thread so far, which says the same on a busy machine. */
+  cpuMs(): Promise<number>
   close(): Promise<void>
 }>
 
@@ -42,6 +44,8 @@ export async function openReport(
   const told: string[] = []
   const requests: string[] = []
   const address = pathToFileURL(file).href
+  const session = await context.newCDPSession(page)
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' })
   page.on('console', message => told.push(`${message.type()}: ${message.text()}`))
   page.on('pageerror', error => told.push(`error: ${error.stack ?? error.message}`))
   page.on('request', request => {
@@ -50,5 +54,9 @@ export async function openReport(
   })
   await page.goto(`${address}${hash}`)
   await page.locator('html[data-ready]').waitFor({ timeout: 30_000 })
-  return { page, told, requests, close: () => context.close() }
+  const cpuMs = async (): Promise<number> => {
+    const { metrics } = await session.send('Performance.getMetrics')
+    return 1e3 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN)
+  }
+  return { page, told, requests, cpuMs, close: () => context.close() }
 }

@@ -26,18 +26,23 @@ const dial = { protocol: 'mqtt', host: 'my-hub.azure-devices.net', port: 8883 }
 /**
  * @param count how many outages, evenly over a day; each tenth a planned renewal
  * @param change what an episode says otherwise
+ * @param sampleEveryS as the daemon does it: 10
  */
-export function* dayLines(count: number, change: (n: number) => Partial<Episode> = () => ({})): Generator<Line> {
+export function* dayLines(
+  count: number,
+  change: (n: number) => Partial<Episode> = () => ({}),
+  sampleEveryS = 60,
+): Generator<Line> {
   const everyS = dayS / count
   const lastsS = (n: number): number => Math.min(everyS / 3, 1 + ((n * 37) % 240))
   yield { atS: 0, type: 'start', conn: null, data: {} }
   let sampledS = 0
   for (let n = 0; n < count; n++) {
     const fromS = n * everyS + everyS / 2
-    for (; sampledS < fromS; sampledS += 10) yield sampleAt(sampledS)
+    for (; sampledS < fromS; sampledS += sampleEveryS) yield sampleAt(sampledS)
     yield* outage(n, fromS, n % 10 === 9 ? 0.4 : lastsS(n), everyS, change(n))
   }
-  for (; sampledS < dayS; sampledS += 10) yield sampleAt(sampledS)
+  for (; sampledS < dayS; sampledS += sampleEveryS) yield sampleAt(sampledS)
 }
 
 function* outage(n: number, fromS: number, lastsS: number, everyS: number, change: Partial<Episode>): Generator<Line> {

@@ -19,8 +19,10 @@ export function readModel(document: Document): Model {
   for (const block of document.querySelectorAll<HTMLScriptElement>('script[type="application/json"]')) {
     const section = block.dataset.section ?? ''
     const read = parse(block.textContent)
-    if (read === undefined) problems.push(`a part of ${section} cannot be read`)
-    else rows.set(section, (rows.get(section) ?? []).concat(read))
+    const known = rows.get(section)
+    if (!Array.isArray(read)) problems.push(`a part of ${section} cannot be read`)
+    else if (known) for (const row of read) known.push(row)
+    else rows.set(section, read)
   }
   const all = <T>(section: string): T[] => (rows.get(section) ?? []) as T[]
   const [head] = all<ReportHead>('head')
