@@ -32,6 +32,9 @@ export function readConnectionString(
   secrets: Secrets,
 ): { found: ConnectionString; problems: readonly string[] } {
   const { fields, problems } = split(text.trim())
+  if (/^(["'`\u201c\u2018]).*["'`\u201d\u2019]$/s.test(text.trim())) {
+    problems.unshift("found quotes around it; expected it without: they are the shell's, and are no part of it")
+  }
   const key = fields.get('SharedAccessKey') ?? null
   const token = fields.get('SharedAccessSignature') ?? null
   if (key) secrets.add('shared-access-key', key)

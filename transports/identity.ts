@@ -44,6 +44,8 @@ export interface Identity {
   readonly warnings: readonly string[]
   /** Whether a token that is made from the key verifies with it, as the hub would; `null` where the key is not ours to use. */
   readonly tokenHolds: (() => boolean) | null
+  /** How long the key is, decoded; `null` where there is none that is ours. */
+  readonly keyBytes: number | null
   /** A fresh client over the given transport, for a device or a module. */
   client(Transport: SdkTransport): SdkClient
   /**
@@ -147,6 +149,7 @@ export function keyIdentity(name: Name, key: string): Identity {
     ...common(name),
     kind: 'key',
     tokenHolds: () => tokenHolds(name, key),
+    keyBytes: Buffer.from(key, 'base64').length,
     fingerprint: fingerprintOf(connectionString),
     renewal: 'ours',
     options: renewing,
@@ -258,6 +261,7 @@ export function common({ hub, gateway, deviceId, moduleId }: Name) {
     trustBundle: null,
     warnings: [],
     tokenHolds: null,
+    keyBytes: null,
   }
 }
 

@@ -17,6 +17,7 @@ export const episodes: Command = {
   async run(values, _positionals, io) {
     const source = await openSource(values, io)
     const found = await source.episodes(await windowOf(values, source, Date.now()))
+    if (found.length === 0 && !values.json) io.print('no episodes')
     if (values.json) for (const episode of found) io.print(JSON.stringify(episode))
     else for (const line of [...incidents(found).flatMap(describe), ...summary(found)]) io.print(line)
     return 0

@@ -8,9 +8,9 @@ import type { Command } from './command.js'
 export const explain: Command = {
   name: 'explain',
   summary: 'what a cause or an error code of the hub means, how each side sees it, and what to do',
-  usage: '[CAUSE|CODE]',
+  usage: '[CAUSE|CODE|ERROR]',
   details:
-    'A cause is an id such as dns-failure, a code is one of the hub such as 404104 or 500xxx, or its name. Without either, all of them are listed.',
+    'A cause is an id such as dns-failure, a code is one of the hub such as 404104 or 500xxx, or its name, and an error is a word of the system such as ECONNREFUSED. Without any, causes and codes are listed.',
   options: {},
   positionalsMax: 1,
   async run(values, [asked], io) {
@@ -31,6 +31,14 @@ export const explain: Command = {
           for (const line of values.json ? [codeJson(code, causes)] : describeCode(code, causes)) io.print(line)
         }
         return 0
+      case 'error': {
+        const { word, means, causes } = found
+        const lines = values.json
+          ? [JSON.stringify({ error: word, means, causes: causes.map(plain) })]
+          : [word, '', ...wrapped(means), '', ...causes.flatMap(causeBriefly)]
+        for (const line of lines) io.print(line)
+        return 0
+      }
       case 'nothing':
         io.complain(`hubrec explain: neither a cause nor a code: "${asked}"`)
         io.complain(`did you mean ${found.nearest.join(', ')}? hubrec explain lists all causes`)
@@ -111,16 +119,18 @@ function describeCode(code: HubCode, causes: readonly Cause[]): string[] {
     '',
     ...(causes.length === 0
       ? [...wrapped('None of the causes that hubrec knows goes with this code.'), '']
-      : causes.flatMap(cause => [
-          `${cause.id}: ${cause.title}`,
-          ...sides(cause.sees),
-          ...labelled('then', cause.nextSteps.device[0] ?? ''),
-          ...labelled('', cause.nextSteps.portal[0] ?? ''),
-          ...labelled('more', `hubrec explain ${cause.id}`),
-          '',
-        ])),
+      : causes.flatMap(causeBriefly)),
   ]
 }
+
+const causeBriefly = (cause: Cause): string[] => [
+  `${cause.id}: ${cause.title}`,
+  ...sides(cause.sees),
+  ...labelled('then', cause.nextSteps.device[0] ?? ''),
+  ...labelled('', cause.nextSteps.portal[0] ?? ''),
+  ...labelled('more', `hubrec explain ${cause.id}`),
+  '',
+]
 
 const sides = ({ device, hub, log }: Cause['sees']): string[] => [
   ...labelled('device', device),

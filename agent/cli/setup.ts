@@ -1,6 +1,6 @@
 /** `hubrec setup`: from an identity to a recorder that runs. Nothing of this host changes before the last yes. */
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { access, constants, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
@@ -54,6 +54,17 @@ export const setup: Command = {
       io.complain(`hubrec setup: --protocol: expected one of ${protocols.join(', ')}`)
       return 2
     }
+    const caFile = text(values, 'ca-file')
+    if (caFile !== undefined) {
+      const code = await access(caFile, constants.R_OK).then(
+        () => null,
+        (error: NodeJS.ErrnoException) => error.code,
+      )
+      if (code !== null) {
+        io.complain(`hubrec setup: --ca-file: ${caFile} cannot be read: ${code}`)
+        return 2
+      }
+    }
     const connectionString = await identityFrom(values, io)
     if (connectionString === null) {
       io.complain(
@@ -85,7 +96,7 @@ async function identityFrom(values: Values, io: Io): Promise<string | null> {
   if (from !== undefined) {
     return (
       await readFile(from, 'utf8').catch((error: NodeJS.ErrnoException) => {
-        throw new AgentError('USAGE', `${from} cannot be read: ${error.code}`)
+        throw new AgentError('USAGE', `--connection-string-file: ${from} cannot be read: ${error.code}`)
       })
     ).trim()
   }

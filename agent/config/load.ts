@@ -56,24 +56,27 @@ export function configFrom(content: unknown, path: string, called: string, sourc
     )
   const config = settle(result.settings, dirname(path))
   const problems = socketProblems(config, result.settings)
-  if (problems.length > 0) throw invalid(called, problems)
+  if (problems.length > 0)
+    throw invalid(
+      called,
+      problems.map(problem => inPlace(problem, overrides)),
+    )
   return config
 }
 
 /** What only the paths that came of it show; one that was not given is told at what it came from. */
-function socketProblems(config: Config, given: Settings): string[] {
+function socketProblems(config: Config, given: Settings): Problem[] {
   const { controlSocket, ingestSocket } = config
   const tooLong = (['controlSocket', 'ingestSocket'] as const).flatMap(name => {
     const bytes = Buffer.byteLength(config[name])
     if (bytes <= socketPathBytesMax) return []
-    const [place, made] = given[name] === null ? ['stateDir', ` for ${basename(config[name])} in it`] : [name, '']
+    const [path, made] = given[name] === null ? ['stateDir', ` for ${basename(config[name])} in it`] : [name, '']
     const instead = given[name] === null ? `, or ${name} elsewhere` : ''
-    return [
-      `${place}: found a path of ${bytes} bytes${made}; a socket's has at most ${socketPathBytesMax}: expected a shorter one${instead}`,
-    ]
+    const limit = `a socket's has at most ${socketPathBytesMax}`
+    return [{ path, said: `found a path of ${bytes} bytes${made}; ${limit}: expected a shorter one${instead}` }]
   })
   if (controlSocket !== ingestSocket) return tooLong
-  return [...tooLong, 'ingestSocket: found the path of controlSocket; expected another one']
+  return [...tooLong, { path: 'ingestSocket', said: 'found the path of controlSocket; expected another one' }]
 }
 
 /** @returns `null` when the file is missing and need not be there */

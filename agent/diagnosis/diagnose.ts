@@ -216,7 +216,8 @@ function before(evidence: Evidence, winner: Cause): string[] {
   switch (ending.kind) {
     case 'closed': {
       const lasted = ending.event.lastedMs === null ? '' : ` after ${duration(ending.event.lastedMs)}`
-      return [`The session before had ended${lasted} by ${cause.id}: ${told}`]
+      const perhaps = finding.confidence === 'possible' ? ', perhaps' : ''
+      return [`The session before had ended${lasted}${perhaps} by ${cause.id}: ${told}`]
     }
     case 'crash':
     case 'goodbye':

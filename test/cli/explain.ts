@@ -3,6 +3,8 @@ import type { Io } from '../../agent/cli/command.js'
 import { explain } from '../../agent/cli/explain.js'
 import { catalogue } from '../../agent/diagnosis/catalogue.js'
 import { codes } from '../../agent/diagnosis/codes.js'
+import { errorWords } from '../../agent/diagnosis/error-words.js'
+import { likelyFor } from '../../agent/diagnosis/likelihood.js'
 
 type Said = { printed: string[]; complained: string[]; exitCode: number }
 
@@ -72,10 +74,12 @@ t.test('a code is explained with the causes behind it', async t => {
   const { printed, exitCode } = await ask(['404104'])
   t.equal(exitCode, 0)
   t.equal(printed[0], '404104 DeviceConnectionClosedRemotely')
+  const explained = printed.flatMap(line => /^ {2}more {6}hubrec explain (.+)$/.exec(line)?.[1] ?? [])
   t.strictSame(
-    printed.flatMap(line => /^ {2}more {6}hubrec explain (.+)$/.exec(line)?.[1] ?? []),
-    catalogue.filter(({ hubCodes }) => hubCodes.includes('404104')).map(({ id }) => id),
+    explained.toSorted(),
+    catalogue.flatMap(({ id, hubCodes }) => (hubCodes.includes('404104') ? [id] : [])).sort(),
   )
+  t.equal(explained[0], 'link-lost-keepalive', 'the likeliest first')
 })
 
 t.test('a code that is no reason for a lost connection is explained all the same', async t => {
@@ -139,4 +143,29 @@ t.test('as JSON each cause and each code is one line', async t => {
       { code: '500008', name: 'GenericTimeout', causes: ['hub-transient-5xx', 'cbs-timeout', 'connack-timeout'] },
     ],
   )
+})
+
+t.test('a word of the system leads to causes, the likeliest first, and every cause that is named is there', async t => {
+  const { printed, exitCode } = await ask(['econnrefused'])
+  t.equal(exitCode, 0)
+  t.equal(printed[0], 'ECONNREFUSED')
+  t.strictSame(
+    printed.flatMap(line => /^([a-z-]+): /.exec(line)?.[1] ?? []),
+    ['port-refused', 'port-blocked', 'edge-gateway-unreachable'],
+  )
+  const ids = new Set(catalogue.map(({ id }) => id))
+  const named = [...Object.values(errorWords).flatMap(({ causes }) => causes), ...Object.values(likelyFor).flat()]
+  t.strictSame(
+    named.filter(id => !ids.has(id)),
+    [],
+  )
+  t.match(JSON.parse((await ask(['ENOTFOUND'], true)).printed[0] ?? ''), {
+    error: 'ENOTFOUND',
+    causes: [{ cause: 'dns-failure' }, {}, {}],
+  })
+})
+
+t.test('behind 401003 a wrong key is looked for first', async t => {
+  const { printed } = await ask(['401003'])
+  t.equal(printed.flatMap(line => /^([a-z0-9-]+): /.exec(line)?.[1] ?? [])[0], 'wrong-key')
 })

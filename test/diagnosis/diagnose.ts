@@ -1,7 +1,7 @@
 import t from 'tap'
 import { findCause } from '../../agent/diagnosis/catalogue.js'
 import { diagnose } from '../../agent/diagnosis/diagnose.js'
-import type { Confidence, Evidence, Verdict } from '../../agent/evidence/episode.js'
+import type { Confidence, Evidence, PastSession, Verdict } from '../../agent/evidence/episode.js'
 import type { Protocol } from '../../transports/wire-event.js'
 import {
   after,
@@ -1100,6 +1100,20 @@ t.test('of several findings of one cause the surest speaks', async t => {
 t.test('attempts that were not kept are not passed over in silence', async t => {
   const { evidence } = verdictOf({ failed: [timedOutAt('tcp'), timedOutAt('tcp')], failedCount: 200 })
   t.match(evidence[1], 'Both failed attempts (of 200; those in the middle were not kept) ended so')
+})
+
+t.test('what perhaps ended the session before is not told as if it were known', async t => {
+  const failed = [timedOutAt('tls')]
+  const last = (...sessions: PastSession[]) =>
+    diagnose({ ...evidenceOf(after(...sessions)), failed, failedCount: 1 }).verdict.evidence.at(-1)
+  t.match(
+    last(past(600_000), past(4_000)),
+    /^The session before had ended after 4\.0 s, perhaps by duplicate-device-id: /,
+  )
+  t.match(
+    last(past(600_000), past(4_000), past(3_500), past(250)),
+    /^The session before had ended after 250 ms by duplicate-device-id: /,
+  )
 })
 
 t.test(

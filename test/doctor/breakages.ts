@@ -108,7 +108,12 @@ const breakages: readonly Breakage[] = [
       files: files({ 'proc/net/arp': 'h\n192.0.2.254 0x1 0x0 00:00:00:00:00:00 * eth0\n' }),
     },
   },
-  { name: 'packets that are too large', first: 'mtu', fault: { kind: 'silent' }, story: { files: files({}) } },
+  {
+    name: 'a hub that takes connections and is silent',
+    first: 'tls-mqtt',
+    fault: { kind: 'silent' },
+    story: { files: files({}) },
+  },
   {
     name: 'a network that reaches nothing else',
     first: 'control-host',

@@ -32,7 +32,10 @@ t.test('configuration: it can be read', async t => {
 
 t.test('configuration: all that is wrong is said at once', async t => {
   const found = await examine('configuration', { config: { colour: 1, ring: { budgetBytes: 1 } } })
-  t.match(brief(found), /^failed: .*ring\.budgetBytes: found 1; expected .*; colour: unknown key/)
+  t.match(
+    brief(found),
+    /^failed: 2 problems in the configuration \(config\.json\): ring\.budgetBytes: found 1; expected .*; colour: unknown key/,
+  )
 })
 
 t.test('configuration: a secret that everybody can read is named, and how to mend it', async t => {
@@ -55,6 +58,33 @@ t.test('credential: a key that is no base64, and what is missing', async t => {
   t.notMatch(found.found, 'not a key', 'a secret is never repeated')
 })
 
+t.test(
+  'credential: what cannot be read is given to this user, and not copied again; what is missing is put there',
+  async t => {
+    const missing = await examine('credential', stringFile(join(dir, 'nowhere')))
+    t.match(brief(missing), /^failed: connection\.connectionStringFile: .*nowhere: cannot be read: ENOENT/)
+    t.match(missing.remedies, [/^Put the file there/])
+    if (process.getuid?.() !== 0) {
+      t.comment('SKIPPED: a file of another user needs the privilege to be one')
+      return
+    }
+    const path = file('string', nobodysHub, 0o600)
+    process.seteuid?.(65_534)
+    const refused = await examine('credential', stringFile(path))
+    process.seteuid?.(0)
+    t.match(brief(refused), /^failed: .*cannot be read: EACCES/)
+    t.match(refused.remedies, [
+      /^Let the user that runs hubrec read the file \(this is uid 65534\)/,
+      /^Or run this as that user/,
+    ])
+  },
+)
+
+t.test('credential: quotes around a connection string are named', async t => {
+  const found = await examine('credential', { connectionString: `"${nobodysHub}"` })
+  t.match(brief(found), /^failed: HUBREC_CONNECTION_STRING: found quotes around it; expected it without/)
+})
+
 t.test('credential: a certificate that does not fit its key', async t => {
   const [one, other] = [await hub.issueClientCertificate('pump'), await hub.issueClientCertificate('other')]
   const x509 = (cert: string, key: string) => ({
@@ -75,6 +105,16 @@ t.test('identity: until when it is good', async t => {
   t.match(brief(found), /^warning: hub\.example; the credential ends at .*, in (9|10) days$/)
 })
 
+t.test('identity: a token of an hour, as somebody renews them, is no cause for a warning', async t => {
+  await hub.addDevice('hourly')
+  const token = hub.sasToken({ deviceId: 'hourly' }, { expiresInSeconds: 3600 })
+  const found = await examine('identity', {
+    connectionString: 'HostName=localhost;DeviceId=hourly',
+    config: { connection: { sasTokenFile: file('token', token) } },
+  })
+  t.match(brief(found), /^ok: localhost; the credential ends at /)
+})
+
 t.test('identity: a token that has ended', async t => {
   await hub.addDevice('pump')
   const token = hub.sasToken({ deviceId: 'pump' }, { expiresInSeconds: -60 })
@@ -91,6 +131,13 @@ t.test('token: what is made from the key verifies with it', async t => {
     instead: facts => ({ identity: async () => ({ ...(await facts.identity()), tokenHolds: () => false }) }),
   })
   t.equal(brief(lost), 'failed: it does not')
+  const cut = Buffer.alloc(29, 7).toString('base64')
+  t.match(
+    brief(
+      await examine('token', { connectionString: nobodysHub.replace(/SharedAccessKey=.*/, `SharedAccessKey=${cut}`) }),
+    ),
+    /^warning: it does; the key has 29 bytes, and those that IoT Hub makes have 32 or 64/,
+  )
 })
 
 t.test('dps: it answers, or does not', async t => {

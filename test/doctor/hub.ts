@@ -10,7 +10,8 @@ import { checks } from '../../agent/doctor/checks.js'
 import { AgentError } from '../../agent/errors.js'
 import { openRing } from '../../agent/ring/open.js'
 import { createTrust } from '../../transports/trust.js'
-import { startHub } from '../hub/hub.js'
+import { startProxy } from '../hub/http-proxy.js'
+import { type Fault, startHub } from '../hub/hub.js'
 import { brief, examine, examineAll, nobodysHub, type Story, throughDoor } from '../support/examined.js'
 import { shutPort } from '../support/ports.js'
 import { recordJson, stamp } from '../support/ring-records.js'
@@ -42,7 +43,7 @@ for (const [id, protocol, title] of each) {
     const other = protocol === 'mqtt' ? 'amqp' : 'mqtt'
     t.match(
       brief(await examine(id, reached({ protocol: other, ports }))),
-      new RegExp(`^ok: 127\\.0\\.0\\.1:\\d+ takes none: .*; ${title} is not what is configured here$`),
+      new RegExp(`^skipped: 127\\.0\\.0\\.1:\\d+ takes none: .*; ${title} is not what is configured here$`),
     )
   })
 
@@ -117,6 +118,64 @@ for (const protocol of ['mqtt', 'mqtt-ws', 'amqp', 'amqp-ws'] as const) {
   })
 }
 
+t.test('sign-in: what to try is said by how far it came, and a key is blamed for what keys do', async t => {
+  const by = async (connection: Readonly<Record<string, unknown>> = {}) => {
+    const { result, found, remedies } = await examine('sign-in', reached(connection))
+    return `${result}: ${found}\n${remedies?.[0]}`
+  }
+  const story = async (fault: Fault, connection?: Readonly<Record<string, unknown>>) => {
+    await door.set(fault)
+    const said = await by({ timeoutSeconds: { accept: 1 }, ...connection })
+    door.heal()
+    return said
+  }
+  t.match(
+    await story({ kind: 'connack', code: 5 }),
+    /^failed: connack refused over mqtt with 5: .*\nIn the portal, open the device/,
+  )
+  t.match(
+    await story({ kind: 'connack', code: 3 }),
+    /^failed: connack refused over mqtt with 3: .*\nThe hub is there and takes nobody in/,
+  )
+  t.match(await story({ kind: 'connack', code: 2 }), /\nCompare DeviceId and ModuleId with the portal/)
+  t.match(
+    await story({ kind: 'noConnack' }),
+    /^failed: over mqtt, it ended at stage auth .*\nThe hub took the connection and does not answer the sign-in/,
+  )
+  t.match(
+    await story({ kind: 'noSuback' }),
+    /^failed: the hub let us in over mqtt, and did not answer the subscription to methods\nLook at the tier of the hub/,
+  )
+  t.match(
+    await story({ kind: 'upgrade', status: 403 }, { protocol: 'mqtt-ws' }),
+    /\nWebSocket to the hub is refused on the road/,
+  )
+  await using proxy = await startProxy()
+  for (const [status, said] of [
+    [407, /\nThe proxy wants a user and a password: .*connection\.proxyCredentialsFile/],
+    [403, /\nThe proxy forbids the way to the hub/],
+    [502, /\nThe proxy does not reach the hub/],
+  ] as const) {
+    proxy.set({ kind: 'status', status })
+    t.match(await by({ protocol: 'mqtt-ws', proxy: proxy.url }), said)
+  }
+})
+
+t.test('sign-in: it waits for what has failed before the hub could hear of it', async t => {
+  const shut = await shutPort()
+  const ask = async (more: Partial<Story> = {}, connection = {}) =>
+    brief(await examine('sign-in', { ...reached(connection), ...more }))
+  t.equal(await ask({}, { ports: { mqtt: shut, amqp: shut, https: shut } }), 'skipped: waits for tcp-mqtt')
+  t.equal(
+    await ask({ lookup: async () => Promise.reject(new Error('getaddrinfo ENOTFOUND')) }),
+    'skipped: waits for hub-name',
+  )
+  t.equal(await ask({}, { protocol: 'mqtt-ws', proxy: `http://127.0.0.1:${shut}` }), 'skipped: waits for proxy')
+  await door.set({ kind: 'certificate', certificate: 'unknownCa' })
+  t.equal(await ask(), 'skipped: waits for tls-mqtt')
+  door.heal()
+})
+
 t.test('sign-in: somebody else than the recorder of this device is not signed in unless told to', async t => {
   const stateDir = t.testdir({ ring: {} })
   const { ring } = await openRing({ dir: join(stateDir, 'ring'), budgetBytes: 1 << 20, stamp })
@@ -183,7 +242,7 @@ t.test(
     )
     t.match(
       brief(found.get('other-clients')!),
-      /^skipped: 1 more socket leads to localhost: .*; a sign-in might throw it out/,
+      /^skipped: 1 more socket leads to localhost: \S+ \(pid \d+\); a sign-in might throw it out/,
     )
     t.equal(brief(found.get('sign-in')!), 'skipped: waits for other-clients')
     const told = await examineAll(

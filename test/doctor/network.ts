@@ -34,6 +34,9 @@ t.test('link: one with an address, and ones without', async t => {
     brief(await examine('link', { files: { ...devices('eth9'), 'sys/class/net/eth9/carrier': '0\n' } })),
     'failed: eth9 has no carrier',
   )
+  const down = await examine('link', { files: { ...devices('eth9'), 'sys/class/net/eth9/operstate': 'down\n' } })
+  t.equal(brief(down), 'failed: eth9 is down')
+  t.match(down.remedies, [/ip link set dev eth9 up/])
   t.equal(brief(await examine('link', { files: devices('lo') })), 'failed: there is no interface that leads out')
 })
 
@@ -51,6 +54,18 @@ t.test('route: the default one, IPv6 alone, none', async t => {
     'warning: IPv6 alone, by eth0 via fe80::1',
   )
   t.equal(brief(await examine('route', { files: { 'proc/net/route': head } })), 'failed: there is none')
+})
+
+t.test('route: without a default one the kernel is asked for that to the hub', async t => {
+  const files = { 'proc/net/route': head }
+  t.match(
+    brief(await examine('route', { ...reached, files })),
+    /^ok: the kernel reaches 127\.0\.0\.1 from 127\.0\.0\.1 on lo, without a default route of IPv4$/,
+  )
+  // No route leads to the class that is reserved, whatever the host has.
+  const nowhere = await examine('route', { files, lookup: async () => ['255.255.255.255'] })
+  t.match(brief(nowhere), /^failed: there is none to 255\.255\.255\.255: E\w+$/)
+  t.match(nowhere.remedies, [/^Run `ip route get 255\.255\.255\.255`/])
 })
 
 t.test('gateway: it is in the kernel’s table, or was given up', async t => {
@@ -78,7 +93,7 @@ t.test('mtu: what the interface takes, and TLS that is not answered behind a por
   await door.set({ kind: 'silent' })
   t.match(
     brief(await examine('mtu', { ...reached, files: files('1500') })),
-    /^failed: localhost:\d+ takes connections and TLS is not answered, with 1500 bytes on eth0/,
+    /^warning: localhost:\d+ takes connections and TLS is not answered, with 1500 bytes on eth0: large packets may get lost, or nobody speaks there$/,
   )
   door.heal()
 })
@@ -110,6 +125,7 @@ t.test('portal: the page as it should be, and somebody else’s', async t => {
     `failed: ${login} was answered with status 302, and sends us to http://portal.example/login`,
   )
   const broken = await page(t, (_, response) => response.writeHead(503).end())
+  t.equal(brief(await examine('portal', reached)), 'skipped: no page is configured (`probes.portalUrl`)')
   t.match(brief(await examine('portal', by(broken))), /^warning: .* was not answered as it should be: .*503/)
 })
 
@@ -138,6 +154,20 @@ t.test('resolvers: all answer, one is dead, all are', async t => {
     `warning: ${dead.address} does not answer; ${good.address} does`,
   )
   t.equal(brief(await examine('resolvers', by(dead.address))), `failed: ${dead.address} does not answer`)
+  await using failing = await startNameServer()
+  failing.set('servfail')
+  const complaint = await examine('resolvers', by(failing.address))
+  t.equal(brief(complaint), `failed: ${failing.address} answers with ESERVFAIL`)
+  t.match(complaint.remedies, [/^What it asks in turn does not answer/])
+  const none = { 'etc/resolv.conf': '' }
+  t.equal(
+    brief(await examine('resolvers', { ...reached, files: none })),
+    'skipped: none is configured, and localhost is found without one',
+  )
+  t.equal(
+    brief(await examine('resolvers', { files: none, lookup: async () => Promise.reject(new Error('EAI_AGAIN')) })),
+    'failed: none is configured in /etc/resolv.conf',
+  )
 })
 
 t.test('hub-name: where it leads, that it leads nowhere, and that another resolver knows better', async t => {

@@ -133,3 +133,15 @@ t.test('by answers: the secret is not shown, no is no, and yes is yes', async t 
   t.equal(readFileSync(secret, 'utf8'), `${connectionString}\n`)
   t.match(JSON.parse(readFileSync(file, 'utf8')), { connection: { protocol: 'amqp' }, logLevel: 'debug' })
 })
+
+t.test('a file that cannot be read is named with the option that named it', async t => {
+  const { file, dir } = place(t)
+  const gone = join(dir, 'gone')
+  const ca = await run(['--config', file, '--ca-file', gone, '--yes'])
+  t.strictSame([ca.code, ca.err], [2, `hubrec setup: --ca-file: ${gone} cannot be read: ENOENT\n`])
+  const string = await run(['--config', file, '--connection-string-file', gone, '--yes'])
+  t.strictSame(
+    [string.code, string.err],
+    [2, `hubrec: USAGE: --connection-string-file: ${gone} cannot be read: ENOENT\n`],
+  )
+})

@@ -41,6 +41,7 @@ const byKey = {
   trustBundle: null,
   warnings: [],
   tokenHolds: true,
+  keyBytes: 32,
 }
 
 t.test('a device', async t => {

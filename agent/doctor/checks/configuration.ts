@@ -1,8 +1,9 @@
 /** Whether the configuration can be read, and nobody but its owner can read what is secret. */
 import { stat } from 'node:fs/promises'
 import type { Config } from '../../config/config.js'
+import { AgentError } from '../../errors.js'
 import { isForbidden, isMissing } from '../../exists.js'
-import { type Check, ok, warning } from '../check.js'
+import { type Check, failed, ok, warning } from '../check.js'
 
 export const configuration: Check = {
   id: 'configuration',
@@ -12,7 +13,14 @@ export const configuration: Check = {
   remedies: ['Mend what is named; `hubrec doctor` says all that is wrong at once.'],
   needs: [],
   async ask({ config }) {
-    const { config: found, from } = await config()
+    const loading = await config().catch((error: unknown) => {
+      if (error instanceof AgentError && error.problems.length > 0) return error
+      throw error
+    })
+    // The message says in which file, and the problems at which of its places.
+    if (loading instanceof AgentError)
+      return failed(`${loading.message.replace(/^\w+: /, '')}: ${loading.problems.join('; ')}`)
+    const { config: found, from } = loading
     const open = (await Promise.all(secretFiles(found).map(isOpen))).flatMap(each => each ?? [])
     if (open.length === 0) return ok(from, { from })
     return warning(`${from}; everybody on this host can read ${open.join(', ')}`, { from, open }, [

@@ -21,7 +21,9 @@ export const link: Check = {
     }> | null
     if (found === null) return skipped('the kernel does not show its interfaces')
     const outward = Object.entries(found.byName).filter(([name]) => !isInternal(name))
-    const ready = outward.filter(([, { carrier, addresses }]) => carrier !== 0 && addresses.some(isGlobal))
+    const ready = outward.filter(
+      ([, { carrier, operstate, addresses }]) => carrier !== 0 && operstate !== 'down' && addresses.some(isGlobal),
+    )
     const info = {
       interfaces: Object.fromEntries(outward.map(([name, { carrier, addresses }]) => [name, { carrier, addresses }])),
     }
@@ -30,7 +32,16 @@ export const link: Check = {
         ready.map(([name, { addresses }]) => `${name} has ${addresses.filter(isGlobal).join(', ')}`).join('; '),
         info,
       )
-    const said = outward.map(([name, { carrier }]) => `${name} has ${carrier === 0 ? 'no carrier' : 'no address'}`)
+    const isDown = (each: Readonly<{ carrier: number | null; operstate: string | null }>): boolean =>
+      each.carrier === null && each.operstate === 'down'
+    const said = outward.map(([name, each]) =>
+      isDown(each) ? `${name} is down` : `${name} has ${each.carrier === 0 ? 'no carrier' : 'no address'}`,
+    )
+    const down = outward.flatMap(([name, each]) => (isDown(each) ? [name] : []))
+    if (down.length > 0)
+      return failed(said.join('; '), info, [
+        `Somebody has switched it off: \`ip link set dev ${down[0]} up\`, and look for what did (\`rfkill list\`, \`journalctl -u NetworkManager\`).`,
+      ])
     return failed(said.length > 0 ? said.join('; ') : 'there is no interface that leads out', info)
   },
 }

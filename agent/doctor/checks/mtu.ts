@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { answersOf } from '../../diagnosis/probe-facts.js'
 import { readText } from '../../evidence/samples/files.js'
 import { routes } from '../../evidence/samples/routes.js'
-import { type Check, failed, ok, skipped, warning } from '../check.js'
+import { type Check, ok, skipped, warning } from '../check.js'
 import { readingContext } from '../reading-context.js'
 
 /** RFC 8200: what IPv6 has to carry. */
@@ -35,8 +35,8 @@ export const mtu: Check = {
     )
     const info = { interface: name, mtuBytes: Number.isFinite(bytes) ? bytes : null }
     if (silent)
-      return failed(
-        `${host}:${silent.port} takes connections and TLS is not answered, with ${bytes} bytes on ${name}`,
+      return warning(
+        `${host}:${silent.port} takes connections and TLS is not answered, with ${bytes} bytes on ${name}: large packets may get lost, or nobody speaks there`,
         info,
       )
     if (!Number.isFinite(bytes)) return skipped(`the MTU of ${name} is not shown`)

@@ -32,7 +32,9 @@ export const otherClients: Check = {
     const info = { sockets: mine.map(({ peer, process, cgroup }) => ({ peer, process, cgroup })) }
     if (mine.length <= own) return ok(own === 1 ? 'only by the recorder' : 'by nothing', info)
     const named = mine
-      .map(({ process, cgroup }) => process?.name ?? cgroup?.split('/').at(-1) ?? 'a process')
+      .map(({ process, cgroup }) =>
+        process ? `${process.name} (pid ${process.pid})` : (cgroup?.split('/').at(-1) ?? 'a process'),
+      )
       .join(', ')
     const found = `${mine.length - own} more ${mine.length - own === 1 ? 'socket leads' : 'sockets lead'} to ${host}: ${named}`
     // Which identity each of them has is not to be seen from outside.

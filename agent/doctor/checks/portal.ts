@@ -13,9 +13,17 @@ export const portal: Check = {
     'Where this device may reach nothing but its hub, set `probes.portalUrl` to null.',
   ],
   needs: ['identity'],
-  async ask({ probed }) {
+  async ask({ probed, config, target }) {
     const [answer] = answersOf({ probes: await probed() }, 'portal')
-    if (answer === undefined) return skipped('there is a proxy, or no page is configured')
+    if (answer === undefined) {
+      if ((await config()).config.probes.portalUrl === null)
+        return skipped('no page is configured (`probes.portalUrl`)')
+      return skipped(
+        (await target()).hasProxy
+          ? 'there is a proxy, past which no page is asked for'
+          : 'there was no time to ask for the page',
+      )
+    }
     const { url, status, location, isPortal, error } = answer
     const info = { url, status, location }
     if (error !== null) return warning(`${url} was not answered as it should be: ${errorText(error)}`, info)

@@ -1,4 +1,5 @@
 /** Whether each resolver that is configured answers. */
+import { isIP } from 'node:net'
 import { answersOf } from '../../diagnosis/probe-facts.js'
 import { type Check, failed, ok, skipped, warning } from '../check.js'
 
@@ -12,21 +13,52 @@ export const resolvers: Check = {
     'Renew the DHCP lease, which says who the resolvers are, or ask the network owner whether port 53 is open.',
   ],
   needs: ['identity'],
-  async ask({ probed }) {
-    const answers = answersOf({ probes: await probed() }, 'resolve').filter(({ resolver }) => resolver !== 'system')
-    const all = [...new Set(answers.map(({ resolver }) => resolver))]
-    if (all.length === 0) return skipped('none is configured, or none had to be asked')
-    // One that says that there is no such name has answered.
+  async ask({ probed, target }) {
+    const answers = answersOf({ probes: await probed() }, 'resolve')
+    const byEach = answers.filter(({ resolver }) => resolver !== 'system')
+    const all = [...new Set(byEach.map(({ resolver }) => resolver))]
+    if (all.length === 0) {
+      const { host, proxy } = await target()
+      if (isIP(host) !== 0) return skipped('the hub is configured by its address')
+      if (proxy !== null) return skipped('the proxy finds the name')
+      const byHost = answers.find(({ isHub }) => isHub)
+      if (byHost?.error === null) return skipped(`none is configured, and ${host} is found without one`)
+      return failed('none is configured in /etc/resolv.conf', undefined, [
+        'Renew the DHCP lease, or name a resolver: `echo nameserver ADDRESS > /etc/resolv.conf`, unless a program writes that file.',
+        'Run `resolvectl status` where systemd-resolved runs.',
+      ])
+    }
+    const codesOf = (one: string) =>
+      byEach.filter(({ resolver }) => resolver === one).map(({ error }) => error?.code ?? null)
+    // One that says that there is no such name has answered, and one that says that it cannot has, too.
     const silent = all.filter(one =>
-      answers.every(({ resolver, error }) => resolver !== one || (error !== null && !isWord(error.code))),
+      codesOf(one).every(code => code !== null && !words.has(code) && !complaints.has(code)),
     )
-    const info = { resolvers: all, silent }
-    if (silent.length === 0) return ok(all.join(', '), info)
-    const said = `${silent.join(', ')} ${silent.length === 1 ? 'does' : 'do'} not answer`
-    return silent.length === all.length
-      ? failed(said, info)
-      : warning(`${said}; ${all.filter(one => !silent.includes(one)).join(', ')} does`, info)
+    const complaining = all.flatMap(one => {
+      const codes = codesOf(one)
+      const complaint = codes.find(code => code !== null && complaints.has(code))
+      return complaint && codes.every(code => code !== null && !words.has(code))
+        ? [`${one} answers with ${complaint}`]
+        : []
+    })
+    const info = { resolvers: all, silent, complaining }
+    const said = [
+      ...(silent.length === 0 ? [] : [`${silent.join(', ')} ${silent.length === 1 ? 'does' : 'do'} not answer`]),
+      ...complaining,
+    ].join('; ')
+    if (said === '') return ok(all.join(', '), info)
+    const good = all.filter(one => !silent.includes(one) && !complaining.some(each => each.startsWith(`${one} `)))
+    const remedies =
+      silent.length > 0
+        ? undefined
+        : [
+            'What it asks in turn does not answer, or it does not serve this network: look at that resolver, or name another one.',
+          ]
+    return good.length === 0
+      ? failed(said, info, remedies)
+      : warning(`${said}; ${good.join(', ')} does`, info, remedies)
   },
 }
 
-const isWord = (code: string | undefined): boolean => code === 'ENOTFOUND' || code === 'ENODATA'
+const words: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA'])
+const complaints: ReadonlySet<string> = new Set(['ESERVFAIL', 'EREFUSED', 'ENOTIMP', 'EFORMERR'])

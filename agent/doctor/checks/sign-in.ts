@@ -1,13 +1,17 @@
 /** Whether the hub lets this device in, and its methods: with its own credential, and only where nobody is thrown out by it. */
+import { isIP } from 'node:net'
 import { supervise } from '../../../transports/supervisor.js'
 import { trustOf } from '../../../transports/trust.js'
 import type { WireEvent } from '../../../transports/wire-event.js'
+import { answersOf } from '../../diagnosis/probe-facts.js'
 import { errorText } from '../../diagnosis/words.js'
 import { firstChoice, loadTap } from '../../protocols.js'
 import { type Device, deviceName, statusFromRing } from '../../status.js'
 import { limitsOf, wiringOf } from '../../wiring.js'
 import { type Answer, type Check, failed, ok, skipped } from '../check.js'
 import type { Facts } from '../facts.js'
+import { wordOf } from '../hub-port.js'
+import { whenClosed, whenNotSubscribed, whenRefused } from '../sign-in-remedies.js'
 
 export const signIn: Check = {
   id: 'sign-in',
@@ -17,6 +21,7 @@ export const signIn: Check = {
   remedies: [
     'In the portal, open the device: it must exist and be enabled; compare its keys.',
     'Run `hubrec explain 401003` for what each refusal means.',
+    'Where it did not come to a refusal, do what stands beside the answer: how far it came decides.',
   ],
   needs: ['identity', 'other-clients', 'daemon'],
   async ask(facts, signal) {
@@ -24,7 +29,7 @@ export const signIn: Check = {
     const [status, identity] = await Promise.all([facts.daemon(), facts.identity()])
     const recorded = (status ?? (await statusFromRing(stateDir))).device
     if (recorded !== null && !isSame(recorded, identity)) {
-      if (facts.options.mayDisconnect) return tryOnce(facts, signal)
+      if (facts.options.mayDisconnect) return tryUnlessCut(facts, signal)
       return skipped(
         `the recorder here is ${whom(recorded)}, and ${whom(identity)} may be somebody who would be thrown out: left out without --may-disconnect`,
       )
@@ -32,8 +37,27 @@ export const signIn: Check = {
     if (status?.connection.state === 'online') return ok(`the recorder is signed in over ${status.connection.protocol}`)
     // It tries by itself, and what it meets is in the answer about the daemon.
     if (status !== null) return skipped('the recorder is trying by itself, and a second client would disturb it')
-    return tryOnce(facts, signal)
+    return tryUnlessCut(facts, signal)
   },
+}
+
+/** What fails before the hub hears of us says nothing of our credential, and is told by its own check. */
+async function tryUnlessCut(facts: Facts, signal: AbortSignal): Promise<Answer> {
+  const cut = await cutAt(facts, signal)
+  return cut === null ? tryOnce(facts, signal) : skipped(`waits for ${cut}`)
+}
+
+/** @returns the id of the check that has failed on the way there */
+async function cutAt({ target, protocols, lookup, probed }: Facts, signal: AbortSignal): Promise<string | null> {
+  const [{ host, port, proxy }, [wanted], probes] = await Promise.all([target(), protocols(), probed()])
+  const isOf = (answer: Readonly<{ port: number; isLastGood: boolean; error: unknown }>): boolean =>
+    answer.port === port && !answer.isLastGood && answer.error !== null
+  if (proxy !== null) return answersOf({ probes }, 'proxy').some(({ error }) => error !== null) ? 'proxy' : null
+  const isFound = isIP(host) !== 0 || (await lookup(host, signal).catch(() => [])).length > 0
+  if (!isFound) return 'hub-name'
+  const word = wordOf(wanted === undefined || wanted.endsWith('-ws') ? 'mqtt-ws' : (wanted as 'mqtt' | 'amqp'))
+  if (answersOf({ probes }, 'connect').some(isOf)) return `tcp-${word}`
+  return answersOf({ probes }, 'tls').some(isOf) ? `tls-${word}` : null
 }
 
 const whom = (device: Device): string => `${deviceName(device)}${device.hub === null ? '' : ` at ${device.hub}`}`
@@ -41,6 +65,9 @@ const whom = (device: Device): string => `${deviceName(device)}${device.hub === 
 /** One that was assigned to another hub is still the same device where the provisioning service moved it: the name tells. */
 const isSame = (recorded: Device, { hub, deviceId, moduleId }: Device): boolean =>
   recorded.deviceId === deviceId && recorded.moduleId === moduleId && (recorded.hub === null || recorded.hub === hub)
+
+/** An answer takes a round trip; the whole check has 15 s. */
+const subscribedWithinMs = 5_000
 
 async function tryOnce(facts: Facts, signal: AbortSignal): Promise<Answer> {
   const { clock, secrets } = facts
@@ -53,6 +80,7 @@ async function tryOnce(facts: Facts, signal: AbortSignal): Promise<Answer> {
   const enough = new AbortController()
   const stop = AbortSignal.any([signal, enough.signal])
   let answer: Answer | null = null
+  let deafTimer: NodeJS.Timeout | undefined
   const know = (found: Answer): void => {
     answer ??= found
     enough.abort()
@@ -72,12 +100,22 @@ async function tryOnce(facts: Facts, signal: AbortSignal): Promise<Answer> {
       lastIncarnation: 0,
       onMethod: async () => ({ status: 404, payload: { message: 'hubrec doctor answers no methods' } }),
       onEvent: event => {
+        if (event.type === 'accepted')
+          deafTimer = setTimeout(() => {
+            know(
+              failed(
+                `the hub let us in over ${protocol}, and did not answer the subscription to methods`,
+                { protocol },
+                whenNotSubscribed,
+              ),
+            )
+          }, subscribedWithinMs)
         const found = answerIn(event, Math.round(clock.now().monoMs - beganMs))
         if (found !== null) know(found)
       },
     },
     stop,
-  )
+  ).finally(() => clearTimeout(deafTimer))
   return answer ?? failed(`nothing came of it in time, over ${protocol}`)
 }
 
@@ -87,14 +125,17 @@ function answerIn(event: WireEvent, tookMs: number): Answer | null {
     case 'subscribed':
       return event.ok
         ? ok(`over ${protocol}, and methods are subscribed, after ${tookMs} ms`, { protocol, tookMs })
-        : failed(`the hub let us in over ${protocol} and refused the subscription to methods`, { protocol }, [
-            'Look at the tier of the hub: methods need Standard.',
-          ])
+        : failed(
+            `the hub let us in over ${protocol} and refused the subscription to methods`,
+            { protocol },
+            whenNotSubscribed,
+          )
     case 'refused':
-      return failed(`${event.step} refused over ${protocol} with ${event.code}: ${event.reason}`, {
-        protocol,
-        code: event.code,
-      })
+      return failed(
+        `${event.step} refused over ${protocol} with ${event.code}: ${event.reason}`,
+        { protocol, code: event.code },
+        whenRefused(event),
+      )
     case 'closed':
       return failed(
         `over ${protocol}, it ended at stage ${event.stage} (${event.how} by ${event.by}): ${errorText(event.error)}`,
@@ -102,6 +143,7 @@ function answerIn(event: WireEvent, tookMs: number): Answer | null {
           protocol,
           stage: event.stage,
         },
+        whenClosed(event),
       )
     default:
       return null

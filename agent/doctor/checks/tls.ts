@@ -5,6 +5,11 @@ import { certificateText, errorText } from '../../diagnosis/words.js'
 import { type Check, failed, ok, skipped } from '../check.js'
 import { hubPort, type Over, titleOf, wordOf } from '../hub-port.js'
 
+const whenSilent = [
+  'The port takes connections and nobody speaks TLS there: ask again in a minute, and look at the health of the service (Azure portal, Service Health).',
+  'Where other TLS of this host hangs too, a firewall on the road may hold it, or large packets get lost: see `mtu`.',
+]
+
 export const tls = (over: Over): Check => ({
   id: `tls-${wordOf(over)}`,
   family: 'hub',
@@ -36,6 +41,7 @@ export const tls = (over: Over): Check => ({
             ? ' The chain leads to no root that is trusted here: somebody else answers, or it has a root of your own, which is missing in `connection.caFile`.'
             : ''
     const found = `${errorText(error)}.${certificate === null ? '' : ` ${certificateText(certificate)}`}${whose}`
-    return isNeeded ? failed(found, info) : ok(`${found} It is not what is configured here`, info)
+    if (!isNeeded) return { ...skipped(`${found} It is not what is configured here`), info }
+    return failed(found, info, error.code === 'ETIMEDOUT' ? whenSilent : undefined)
   },
 })
