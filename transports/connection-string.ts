@@ -31,8 +31,9 @@ export function readConnectionString(
   text: string,
   secrets: Secrets,
 ): { found: ConnectionString; problems: readonly string[] } {
-  const { fields, problems } = split(text.trim())
-  if (/^(["'`\u201c\u2018]).*["'`\u201d\u2019]$/s.test(text.trim())) {
+  const inside = withoutQuotes(text.trim())
+  const { fields, problems } = split(inside)
+  if (inside !== text.trim()) {
     problems.unshift("found quotes around it; expected it without: they are the shell's, and are no part of it")
   }
   const key = fields.get('SharedAccessKey') ?? null
@@ -67,6 +68,9 @@ export function readConnectionString(
   if (key !== null) problems.push(...problemsOfKey('SharedAccessKey', key))
   return { found, problems: [...new Set(problems)] }
 }
+
+/** What is inside is read all the same, so that all that is wrong is said at once. */
+const withoutQuotes = (text: string): string => /^["'`\u201c\u2018](.*)["'`\u201d\u2019]$/s.exec(text)?.[1] ?? text
 
 function split(text: string): { fields: Map<string, string>; problems: string[] } {
   const fields = new Map<string, string>()

@@ -82,7 +82,17 @@ t.test(
 
 t.test('credential: quotes around a connection string are named', async t => {
   const found = await examine('credential', { connectionString: `"${nobodysHub}"` })
-  t.match(brief(found), /^failed: HUBREC_CONNECTION_STRING: found quotes around it; expected it without/)
+  t.equal(
+    brief(found),
+    "failed: HUBREC_CONNECTION_STRING: found quotes around it; expected it without: they are the shell's, and are no part of it",
+  )
+  t.strictSame(found.remedies, ['Take the quotes at its beginning and at its end away.'])
+})
+
+t.test('credential: a CA file that holds no certificate has a remedy of its own', async t => {
+  const found = await examine('credential', { config: { connection: { caFile: file('ca.pem', 'none') } } })
+  t.match(brief(found), /^failed: connection\.caFile: .*ca\.pem: expected at least one PEM certificate$/)
+  t.match(found.remedies, [/^Put the certificate of the root as PEM text/])
 })
 
 t.test('credential: a certificate that does not fit its key', async t => {
@@ -122,7 +132,8 @@ t.test('identity: a token that has ended', async t => {
     connectionString: 'HostName=localhost;DeviceId=pump',
     config: { connection: { sasTokenFile: file('token', token) } },
   })
-  t.equal(found.result, 'failed', found.found)
+  t.match(brief(found), /^failed: the credential ended at .*, by the clock of this device$/)
+  t.match(found.remedies, [/^Write a new token into the file/, /^Where it should be good still, look at the clock/])
 })
 
 t.test('token: what is made from the key verifies with it', async t => {

@@ -34,6 +34,11 @@ function whenUnread(problems: readonly string[]): readonly string[] | undefined 
     ]
   if (of(/cannot be read: (ENOENT|ENOTDIR)\b/))
     return ['Put the file there, or set the path in the configuration to where it is.']
+  if (of(/found quotes around it/)) return ['Take the quotes at its beginning and at its end away.']
+  if (of(/\b(caFile|knownRootsFile)\b.*PEM/))
+    return [
+      'Put the certificate of the root as PEM text (`-----BEGIN CERTIFICATE-----`) into that file, or set the path to the file that has it.',
+    ]
   return undefined
 }
 

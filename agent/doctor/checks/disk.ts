@@ -95,7 +95,9 @@ async function tellRefusal({ path, code }: Refusal, stateDir: string): Promise<A
     case 'EDQUOT':
       return failed(`there is no room at ${where}: ${code}`, info, whenFull(path))
     default:
-      return failed(`${where} cannot be written: ${code}`, info)
+      return failed(`${where} cannot be written: ${code}`, info, [
+        'Set `stateDir` to a directory that can be written, or mend that one: `dmesg` tells errors of the medium.',
+      ])
   }
 }
 

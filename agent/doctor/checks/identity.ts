@@ -1,5 +1,5 @@
 /** Whether the device knows by now which hub is its own, and with what: asks the provisioning service where there is one. */
-import { type Check, ok, warning } from '../check.js'
+import { type Check, failed, ok, warning } from '../check.js'
 
 export const identity: Check = {
   id: 'identity',
@@ -18,7 +18,13 @@ export const identity: Check = {
     if (warnings.length > 0) return warning([where, ...warnings].join('; '), info)
     if (expiresAt === null) return ok(where, info)
     const leftMs = Date.parse(expiresAt) - clock.now().wallMs
-    if (leftMs <= 0) throw new Error(`the credential ended at ${expiresAt}, by the clock of this device`)
+    if (leftMs <= 0)
+      return failed(`the credential ended at ${expiresAt}, by the clock of this device`, info, [
+        kind === 'x509'
+          ? 'Renew the certificate, and put it into the files that the configuration names; a daemon takes it within 30 s.'
+          : 'Write a new token into the file that the configuration names, or look at the program that renews it.',
+        'Where it should be good still, look at the clock: `timedatectl`.',
+      ])
     const days = Math.floor(leftMs / 86_400_000)
     const found = `${where}; the credential ends at ${expiresAt}`
     // A token is renewed by a program, every hour perhaps: only a certificate waits for people.
