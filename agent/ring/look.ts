@@ -9,7 +9,7 @@ import { scanSegment } from './scan.js'
 import { readName, type SegmentName, segmentOrder } from './segment.js'
 import type { SegmentIndex } from './segment-index.js'
 
-export type Look = Omit<Found, 'givenOut'> & Readonly<{ lastRecord: string | null }>
+export type Look = Omit<Found, 'givenOut' | 'owed'> & Readonly<{ lastRecord: string | null }>
 
 type Named = SegmentName & Readonly<{ bytes: number }>
 

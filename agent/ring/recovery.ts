@@ -44,6 +44,8 @@ export type Found = Readonly<{
   gaps: readonly Gap[]
   /** The greatest number this process has given out already; 0 at its first look. */
   givenOut: number
+  /** What it has found lost at earlier looks, and is about to write down. */
+  owed: readonly Span[]
 }>
 
 export type Step = Readonly<{ name: string; reason: string; lost: number }> &
@@ -90,7 +92,8 @@ export function planRecovery(found: Found): Plan {
     found.facts?.goneTo ?? 0,
     ...gaps.filter(({ reason }) => reason === 'overflow').map(({ toSeq }) => toSeq),
   )
-  const said: Span[] = [...gaps.map(explained), ...(goneTo > 0 ? [{ fromSeq: 1, toSeq: goneTo }] : [])]
+  const gone = goneTo > 0 ? [{ fromSeq: 1, toSeq: goneTo }] : []
+  const said: Span[] = [...gaps.map(explained), ...gone, ...found.owed]
 
   // One in quarantine tells too where the one before it ended, and a crash may have come before the gap record of both.
   const quarantined = found.others.filter(({ kind }) => kind === 'quarantined')

@@ -1,12 +1,12 @@
 /** Segments packed anew: text becomes sealed, and of a sealed one only what is protected stays. */
 import { AgentError } from '../errors.js'
-import type { Disk } from './disk.js'
+import { codeOf, type Disk } from './disk.js'
 import { typeOf } from './envelope.js'
 import type { Files, SegmentFile } from './files.js'
 import type { Span } from './gap.js'
 import { scanSegment } from './scan.js'
 import { type Sealed, type SealedSpan, Sealer } from './seal.js'
-import type { MemberEntry, SegmentIndex } from './segment-index.js'
+import { type MemberEntry, recordsIn, type SegmentIndex } from './segment-index.js'
 
 /**
  * @param level zlib's
@@ -34,6 +34,19 @@ export async function sealText(
   if (expected === span.firstSeq) throw new AgentError('RING_UNREADABLE', `${path} holds no sound record`)
   if (expected <= span.lastSeq) missing.push({ fromSeq: expected, toSeq: span.lastSeq })
   return { sealed: await sealer.finish(span), missing }
+}
+
+/** Whether all is there that the index tells of. */
+export async function isWhole(disk: Disk, path: string, index: SegmentIndex): Promise<boolean> {
+  let records = 0
+  try {
+    for await (const items of scanSegment(disk, path, true))
+      records += items.filter(({ kind }) => kind === 'line').length
+  } catch (error) {
+    if (codeOf(error) === '') throw error
+    return false
+  }
+  return records === recordsIn(index)
 }
 
 /** It is done while room is short, mostly in a storm: quick is better than small. */

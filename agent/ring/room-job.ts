@@ -3,7 +3,7 @@ import { codeOf } from './disk.js'
 import type { SegmentFile } from './files.js'
 import { type Kept, type Loss, type Span, sizeOf, without } from './gap.js'
 import type { Ground, Job, JobStep } from './ground.js'
-import { thinned } from './repack.js'
+import { isWhole, thinned } from './repack.js'
 import type { Sealed } from './seal.js'
 import { recordsIn, type SegmentIndex, textBytesIn } from './segment-index.js'
 import { chooseVictim, type Holding, type Victim } from './shares.js'
@@ -100,7 +100,11 @@ export class RoomJob implements Job {
       (sum, [type, { textBytes }]) => sum + (survives.has(type) ? textBytes : 0),
       0,
     )
-    const isAdded = before?.index && textBytesIn(before.index) + survivingBytes <= segmentBytes
+    // What is damaged of the one before would go without a word if it were written again.
+    const isAdded =
+      before?.index &&
+      textBytesIn(before.index) + survivingBytes <= segmentBytes &&
+      (await isWhole(disk, files.path(before.name), before.index))
     const into = isAdded ? before : segment
     try {
       const opening = segment.kept?.opening ?? !isAdded

@@ -64,9 +64,9 @@ export class Store implements Ground {
   #told: Span[] = []
   #goneTo = 0
 
-  /** Of the losses that opening found: how many are not written yet, and the number of the last that was, until it is synced. */
-  #untold = 0
-  #untoldSeq = 0
+  /** Found lost and not written yet, and the number of the last that was, until it is synced. */
+  #owed: Loss[] = []
+  #owedSeq = 0
 
   /** False until the directory was looked at, and again when it can no longer be what was seen. */
   #known = false
@@ -139,7 +139,7 @@ export class Store implements Ground {
   }
 
   get told(): readonly Span[] {
-    return this.#told
+    return [...this.#told, ...this.#owed.flatMap(numbersOf)]
   }
 
   get goneTo(): number {
@@ -173,13 +173,14 @@ export class Store implements Ground {
   }
 
   lost(spans: readonly Span[]): void {
-    const told = [...this.#told, { fromSeq: 1, toSeq: this.#goneTo }]
+    const told = [...this.told, { fromSeq: 1, toSeq: this.#goneTo }]
     const losses = spans.flatMap(span => damageOf(span, told))
+    this.#owed.push(...losses)
     if (losses.length > 0) this.#listener.lost(losses)
   }
 
   get mayDropQuarantine(): boolean {
-    return this.#untold === 0 && this.#untoldSeq === 0
+    return this.#owed.length === 0 && this.#owedSeq === 0
   }
 
   get isKnown(): boolean {
@@ -192,13 +193,17 @@ export class Store implements Ground {
 
   // ---- opening
 
-  /** @returns what was lost, to be written down before anything else */
+  /** @returns what was lost and is not written down yet, to be so before anything else */
   async open(told: Told): Promise<readonly Loss[]> {
     this.#known = false
     await this.letGo()
     const found = await this.#lookOrMake()
     told.lastRecord = found.lastRecord
-    const plan = planRecovery({ ...found, givenOut: this.#nextSeq - 1 })
+    const owed = this.#owed.flatMap(numbersOf)
+    const plan = planRecovery({ ...found, givenOut: this.#nextSeq - 1, owed })
+    // What a step takes away cannot be found lost again, should one after it fail.
+    const takesAway = plan.steps.some(({ action, lost }) => lost > 0 && action !== 'quarantine')
+    if (takesAway) this.#owe(plan)
     this.#generation++
     this.files.forget()
     await this.#secure(plan)
@@ -208,18 +213,22 @@ export class Store implements Ground {
       told.recovery.push({ path: this.files.path(name), action: pastTense[step.action], reason, lost })
     }
     await this.files.syncDirectory()
-    this.#nextSeq = plan.nextSeq
+    if (!takesAway) this.#owe(plan)
     this.#told = [...plan.told]
     this.#goneTo = plan.goneTo
-    this.#untold = plan.losses.length
-    this.#untoldSeq = 0
+    this.#owedSeq = 0
     this.files.quarantined = plan.quarantined.map(file => ({ ...file }))
     await this.#openSegments(plan)
     this.#suspect = false
     this.#known = true
     await this.#makeRoomAtOpen()
     this.#upkeep.wake()
-    return plan.losses
+    return [...this.#owed]
+  }
+
+  #owe({ losses, nextSeq }: Plan): void {
+    this.#owed.push(...losses)
+    this.#nextSeq = nextSeq
   }
 
   /**
@@ -453,7 +462,8 @@ export class Store implements Ground {
       return
     }
     this.#told.push({ fromSeq, toSeq })
-    if (this.#untold > 0 && --this.#untold === 0) this.#untoldSeq = this.#nextSeq - 1
+    this.#owed = this.#owed.filter(owed => owed.fromSeq !== fromSeq)
+    this.#owedSeq = this.#nextSeq - 1
   }
 
   #fits(lineBytes: number, usedBytes: number): boolean {
@@ -500,7 +510,7 @@ export class Store implements Ground {
       this.#listener.syncFailed(error)
       throw error
     }
-    if (this.#untoldSeq <= toSeq) this.#untoldSeq = 0
+    if (this.#owedSeq <= toSeq) this.#owedSeq = 0
     this.#listener.synced(toSeq)
   }
 
@@ -542,6 +552,8 @@ export class Store implements Ground {
     await this.#closing
   }
 }
+
+const numbersOf = ({ fromSeq, toSeq }: Loss): Span[] => (fromSeq === null || toSeq === null ? [] : [{ fromSeq, toSeq }])
 
 const pastTense = { keep: 'kept', cut: 'cut', quarantine: 'quarantined', delete: 'deleted' } as const
 

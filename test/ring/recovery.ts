@@ -54,7 +54,7 @@ const other = (kind: FoundFile['kind'], name: string, firstSeq: number | null = 
 })
 
 const plan = (found: Partial<Found>) =>
-  planRecovery({ segments: [], others: [], facts: null, gaps: [], givenOut: 0, ...found })
+  planRecovery({ segments: [], others: [], facts: null, gaps: [], givenOut: 0, owed: [], ...found })
 
 const damage = (fromSeq: number, toSeq: number, count = toSeq - fromSeq + 1) => ({
   reason: 'damage' as const,

@@ -1,5 +1,5 @@
 /** What the ring does while the disk says no. The disk is the real one, made to fail where a test wants it. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { openRing } from '../../agent/ring/open.js'
@@ -337,4 +337,64 @@ async function problemsOf(dir: string, { at, lasting, code }: { at: number; last
   const bytes = readdirSync(dir).reduce((sum, name) => sum + readFileSync(join(dir, name)).length, 0)
   if (bytes > smallest) problems.push(`${bytes} bytes`)
   return problems
+}
+
+t.test('lines that were cut away are counted, though the rest of the opening failed', async t => {
+  const dir = t.testdir()
+  const ring = await open(dir, () => null)
+  await appendAll(ring, [1, 2, 3])
+  await ring.close()
+  const path = join(dir, segmentName(1))
+  writeFileSync(path, readFileSync(path, 'latin1').replaceAll(/"id":[23]/g, '"id":7'), 'latin1')
+  writeFileSync(join(dir, 'left-over.tmp'), '')
+
+  let refusals = 1
+  const again = await open(dir, operation => (operation === 'remove' && refusals-- > 0 ? { code: 'EIO' } : null))
+  t.equal(again.state.mode, 'memory')
+  await again.append(recordJson(4), 'kernel')
+  await again.close()
+  const { ids, gaps, inferred } = await contentOf(dir)
+  t.strictSame(
+    { ids: [...ids], gaps, inferred },
+    {
+      ids: [
+        [2, 1],
+        [6, 4],
+      ],
+      gaps: [{ reason: 'damage', count: 2, fromSeq: 3, toSeq: 4 }],
+      inferred: [],
+    },
+  )
+})
+
+for (const { what, refuses, gaps } of [
+  {
+    what: 'while it opens has lost nothing',
+    refuses: (operation: Operation) => operation === 'syncDirectory',
+    gaps: [],
+  },
+  {
+    what: 'when it begins the next is counted as what it held for certain',
+    refuses: (operation: Operation, path: string) => operation === 'open' && !path.endsWith(segmentName(1)),
+    gaps: [{ reason: 'damage', count: 1, fromSeq: 1 }],
+  },
+]) {
+  t.test(`a segment that is not given back for a moment, to a ring that is refused once more ${what}`, async t => {
+    const dir = t.testdir()
+    const ring = await open(dir, () => null)
+    await appendAll(ring, [1, 2, 3])
+    await ring.close()
+
+    let [reads, others] = [1, 1]
+    const again = await open(dir, (operation, path) => {
+      if (operation === 'open' && path.endsWith(segmentName(1)) && reads-- > 0) return { code: 'EIO' }
+      return refuses(operation, path) && others-- > 0 ? { code: 'ENOENT' } : null
+    })
+    t.equal(again.state.mode, 'memory')
+    await again.append(recordJson(4), 'kernel')
+    await again.close()
+    const content = await contentOf(dir)
+    t.match(content, { gaps, inferred: [] })
+    t.strictSame([content.gaps.length, [...content.ids.values()]], [gaps.length, [1, 2, 3, 4]])
+  })
 }

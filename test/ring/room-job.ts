@@ -1,13 +1,17 @@
 /** What goes by overflow is told of before it goes: neither twice nor not at all, whatever else was told of it. */
+import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
+import { indexIn } from '../../agent/ring/members.js'
 import { openRing } from '../../agent/ring/open.js'
+import { readRing } from '../../agent/ring/read.js'
 import type { RingOptions, RingWriter } from '../../agent/ring/ring.js'
 import { segmentName } from '../../agent/ring/segment.js'
 import { ringIsWhole, verifyRing } from '../../agent/ring/verify.js'
 import { BytesDisk } from '../support/bytes-disk.js'
 import { countsOf, type Gaps } from '../support/ring-counts.js'
 import { faultyDisk } from '../support/ring-disk.js'
-import { collect, contentOf, noisyJson, stamp } from '../support/ring-records.js'
+import { collect, contentOf, contextJson, noisyJson, stamp } from '../support/ring-records.js'
+import { type Numbered, writeSegment } from '../support/ring-sealed.js'
 
 const smallest = 262_144
 
@@ -83,4 +87,62 @@ t.test('a segment that stayed when newer ones went counts what is in it, and not
   await ring.close()
   const { said, gone } = await countsOf(disk, 'ring', gaps)
   t.equal(said, gone)
+})
+
+t.test('what opening finds damaged, and has no room for, is counted once', async t => {
+  const dir = t.testdir()
+  const records = (fromSeq: number): Numbered[] =>
+    Array.from({ length: 26 }, (_, n) => fromSeq + n).map(seq => ({
+      seq,
+      json: seq === fromSeq ? contextJson() : noisyJson(seq, 5_000),
+    }))
+  const oldest = await writeSegment(dir, 'text', records(1))
+  for (const fromSeq of [27, 53]) await writeSegment(dir, 'text', records(fromSeq))
+  const text = readFileSync(oldest, 'latin1')
+  writeFileSync(oldest, text.replace('{"seq":5,', '{"seq":6,'), 'latin1')
+
+  await (await open(dir)).ring.close()
+  const { gaps, inferred } = await contentOf(dir)
+  t.strictSame(
+    { gaps, inferred },
+    {
+      gaps: [
+        { reason: 'overflow', count: 25, fromSeq: 1, toSeq: 26, kept: null },
+        { reason: 'damage', count: 1, fromSeq: 5, toSeq: 5 },
+      ],
+      inferred: [],
+    },
+  )
+})
+
+t.test('what is damaged of protected records is not forgotten when others are added to them', async t => {
+  const disk = new BytesDisk()
+  const classes = [{ types: ['episode'], share: 1 / 8 }]
+  const { ring } = await open('ring', { disk, classes })
+  let gaps: Gaps = new Map()
+  let id = 0
+  const append = async (): Promise<void> => {
+    const jsons = Array.from({ length: 10 }, () => noisyJson(++id, 1_000, { type: id % 10 === 0 ? 'episode' : 'log' }))
+    await Promise.all(jsons.map(json => ring.append(json, 'kernel')))
+    gaps = (await countsOf(disk, 'ring', gaps)).gaps
+  }
+  const isThinned = async (name: string) => name !== '' && (await indexIn(disk, name))?.thinned
+  const nameAt = async (at: number) => (await disk.names())[at] ?? ''
+  while (!(await isThinned(await nameAt(0)))) await append()
+  const oldest = await nameAt(0)
+  const bytes = Buffer.from(disk.files.get(oldest)!)
+  bytes[bytes.length - 400]! ^= 1
+  const file = await disk.open(oldest, 'modify')
+  await file.write(bytes, 0, bytes.length, 0)
+  const inferred = async () => (await collect(readRing('ring', { disk }))).filter(({ kind }) => kind === 'gap')
+  const damage = await inferred()
+  t.match(damage, [{ kind: 'gap', count: 2, segment: oldest }])
+
+  while (!(await isThinned(await nameAt(1))) && disk.files.get(oldest)?.equals(bytes)) await append()
+  t.strictSame(await inferred(), damage, 'a reader finds it as before')
+  while ((await disk.names()).includes(oldest)) await append()
+  await ring.close()
+  const { said, gone } = await countsOf(disk, 'ring', gaps)
+  t.equal(said, gone)
+  t.strictSame(await inferred(), [])
 })
