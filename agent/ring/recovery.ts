@@ -262,7 +262,8 @@ function planSegment(segment: FoundSegment, { twin, merged, nextStart, isNewest,
 
   // What is missing in a text is said now, because sealing will leave no trace of it.
   const missing = segment.sealed ? [] : segment.missing.map(exactly)
-  const behind = segment.sealed ? [] : short(segment.lastSeq)
+  const lastSeq = endOf(segment)
+  const behind = lastSeq === null ? [] : short(lastSeq)
   missing.push(...behind)
   if (isNewest && !segment.sealed && segment.tailBytes > 0) {
     const lost = segment.tailLineEnds
@@ -274,8 +275,15 @@ function planSegment(segment: FoundSegment, { twin, merged, nextStart, isNewest,
   }
   const bad = segment.badStretches + (segment.tailBytes > 0 ? 1 : 0)
   const reason = bad === 0 ? 'it is sound' : `${counted(bad, 'stretch', 'es')} damaged`
-  if (isNewest && segment.tailBytes > 0) missing.push(possible(segment.lastSeq + 1, firstSeq, sealedTextBytesMax))
+  if (isNewest && lastSeq === null) missing.push(possible(segment.lastSeq + 1, firstSeq, sealedTextBytesMax))
   return keep(reason, missing, told)
+}
+
+/** The last number it can have held, as far as what is left of it tells. */
+function endOf({ sealed, index, lastSeq, tailBytes }: FoundSegment): number | null {
+  if (!sealed) return lastSeq
+  if (index) return Math.max(index.lastSeq, lastSeq)
+  return tailBytes === 0 ? lastSeq : null
 }
 
 /** Whether a gap record says of it that it goes, or most of it, and a crash came between. */

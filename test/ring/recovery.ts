@@ -308,6 +308,23 @@ t.test('a sealed segment is never cut', async t => {
   t.strictSame(unreadable.losses, [damage(1, 52_430, 1)])
 })
 
+t.test('what stood between a sealed segment and one in quarantine is told where a crash came before that', async t => {
+  const quarantined = other('quarantined', `${segmentName(21)}.bad`, 21)
+  for (const found of [sealed(1, { index: index(1, 12), lastSeq: 12 }), sealed(1, { lastSeq: 12 })]) {
+    const { nextSeq, losses } = plan({ segments: [found], others: [quarantined] })
+    t.strictSame({ nextSeq, losses }, { nextSeq: 27, losses: [damage(13, 20), damage(21, 26, 1)] })
+  }
+})
+
+t.test('where the index tells how far the newest went, damage at its end is left to its readers too', async t => {
+  const found = sealed(1, { index: index(1, 14), tailBytes: 100, tailLineEnds: 1 })
+  const { steps, losses, nextSeq } = plan({ segments: [found] })
+  t.strictSame(
+    { step: steps[0], losses, nextSeq },
+    { step: keep(found, '1 stretch is damaged'), losses: [], nextSeq: 15 },
+  )
+})
+
 t.test('what a member held that is damaged is left to its readers, for it is known at any time', async t => {
   const damaged = sealed(1, { index: index(1, 10), records: 6, badStretches: 1, missing: [{ fromSeq: 3, toSeq: 6 }] })
   const { steps, losses } = plan({ segments: [damaged, segment(11)] })
