@@ -238,8 +238,9 @@ export class Writer implements RingWriter {
   async #syncRegularly(): Promise<void> {
     this.#watchBudget()
     if (this.#mode === 'memory') return
-    if (!this.#store.dirty) return this.#answerAllSynced()
+    // Also where nothing is to be synced: a disk that is well again has to be seen as such before others fill it anew.
     await this.#store.keepReserve()
+    if (!this.#store.dirty) return this.#answerAllSynced()
     this.#syncInBackground()
     if (!(await this.#store.isDeleted())) return
     this.#queue.prepend(await this.#store.heal())

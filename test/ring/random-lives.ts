@@ -3,10 +3,13 @@
  * disks that fill up, turn read-only or fail now and then, kills, power cuts, torn tails, flipped bits, readers beside all of
  * it, and every time the next life on what is left.
  *
+ * Those that ended badly once, in `test/fixtures/ring-lives.ndjson`, are lived each time.
+ *
  * The long run lives 10,000 lives of 200 actions. The seed and `HUBREC_TEST_PATH`, both as they were printed, repeat one.
  */
 import '../support/steady-deflate.js'
 
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
 import { lastRecords } from '../../agent/ring/last.js'
@@ -184,6 +187,8 @@ class World {
   #budgetBytes = smallestBudget
   /** What may be there at the most from now on. */
   #bytesMax = 0
+  /** While others have taken from the reserve: what there was, in this life, since they had. */
+  #shortBytes = 0
   /** Whether the life before this one was closed with all of it on the device: then there is nothing for recovery to do. */
   #isClosed = false
   /** The longest record there was, or a segment. */
@@ -366,7 +371,9 @@ class World {
     this.#checkPeak()
     const bytes = this.#disk.bytesIn(ringDir)
     const isShort = this.#disk.freeBytes < 0.05 * diskBytes
-    this.#bytesMax = isShort ? bytes + segmentBytes : Math.max(budgetBytes, bytes)
+    // Others may take still more after it has let some of its own go: it may have that again.
+    this.#shortBytes = isShort ? Math.max(this.#shortBytes, bytes) : 0
+    this.#bytesMax = isShort ? this.#shortBytes + segmentBytes : Math.max(budgetBytes, bytes)
     this.#disk.forgetPeak()
   }
 
@@ -382,6 +389,7 @@ class World {
   async #open(): Promise<void> {
     this.#model.budgetBytes = Math.min(this.#model.budgetBytes, this.#budgetBytes)
     this.#bytesMax = 0
+    this.#shortBytes = 0
     this.#keepTo(this.#budgetBytes)
     this.#disk.onCall = call => {
       if (this.#crash && call.index >= this.#crash.atCall) return { crash: this.#crash.how, when: this.#crash.when }
@@ -508,6 +516,18 @@ function linesIn(bytes: Buffer, name: string, position: number): number[] {
 }
 
 const seqsIn = (text: string): number[] => [...text.matchAll(/\{"seq":(\d+)/g)].map(([, seq]) => Number(seq))
+
+/** As they were when they had been made as short as they could. */
+const lives: readonly Readonly<{ why: string; seed: number; actions: readonly Action[] }>[] = readFileSync(
+  'test/fixtures/ring-lives.ndjson',
+  'utf8',
+)
+  .trimEnd()
+  .split('\n')
+  .map(line => JSON.parse(line))
+
+for (const { why, seed, actions } of lives)
+  t.test(`a life that ended badly once: ${why}`, async () => new World(seed).live(actions))
 
 t.test('model and ring agree, whatever happens to the machine in whichever order', async t => {
   const path = process.env.HUBREC_TEST_PATH
