@@ -25,7 +25,7 @@ import { ringIsWhole, verifyRing } from '../../agent/ring/verify.js'
 import { randomFrom } from '../support/campaign.js'
 import { LoopMount, loopMountLacks } from '../support/loop-mount.js'
 import { type Account, accountOf, bytesOf, isThere } from '../support/ring-account.js'
-import { collect, contentOf, recordJson, stamp } from '../support/ring-records.js'
+import { allSealed, collect, contentOf, recordJson, stamp } from '../support/ring-records.js'
 
 t.jobs = 4
 
@@ -165,6 +165,8 @@ for (const leftBytes of [100_000, 0]) {
       const disk = mounted(t, 'size=3m')
       const on = await open(join(disk, 'ring'), 2 << 20)
       await on.append(6_000, 100)
+      // What is sealed only afterwards would make all the room there need be.
+      await allSealed(join(disk, 'ring'))
       truncateSync(fill(disk), statSync(join(disk, 'somebody-elses')).size - leftBytes)
       const thenBytes = bytesOf(join(disk, 'ring'))
       await on.append(3_000, 100)
