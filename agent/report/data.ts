@@ -21,9 +21,9 @@ export type ReportSource = Readonly<{
   redacted<T>(value: T): T
 }>
 
-/** So many rows make a piece. */
-const episodesTogether = 16
-const rowsTogether = 64
+/** So many are redacted in one turn of the loop, which has other things to do: on a small device each takes a millisecond. */
+const episodesTogether = 4
+const recordsTogether = 16
 
 /** @throws what the source throws, after a summary that says so: what came before is a whole report all the same */
 export async function* reportData(source: ReportSource): AsyncGenerator<ReportPiece> {
@@ -51,7 +51,7 @@ export async function* reportData(source: ReportSource): AsyncGenerator<ReportPi
   }
 
   try {
-    for await (const records of together(source.records(), rowsTogether)) {
+    for await (const records of together(source.records(), recordsTogether)) {
       const rows = records.flatMap(record => {
         counts.record(record)
         if (!isOfUse(record)) return []

@@ -11,15 +11,27 @@ import type { ReportPiece } from './report.js'
  */
 export async function* reportHtml(pieces: AsyncIterable<ReportPiece>, page: BuiltPage): AsyncGenerator<string> {
   yield opening(page)
-  for await (const piece of pieces) {
+  let open = ''
+  let characters = 0
+  for await (const { section, ...piece } of pieces) {
     const rows = 'value' in piece ? [piece.value] : piece.rows
+    if (rows.length === 0) continue
     // A row to a line, so that no line is long.
     const lines = rows.map(row => serialize(row, { isJSON: true })).join(',\n')
-    if (rows.length > 0)
-      yield `<script type="application/json" data-section="${piece.section}">\n[\n${lines}\n]\n</script>\n`
+    const goesOn = open === section && characters < blockCharacters
+    const begins = `${open === '' ? '' : blockEnd}<script type="application/json" data-section="${section}">\n[\n`
+    yield `${goesOn ? ',\n' : begins}${lines}`
+    open = section
+    characters = (goesOn ? characters : 0) + lines.length
   }
+  if (open !== '') yield blockEnd
   yield '</body>\n</html>\n'
 }
+
+/** Of a page that was cut off, no more than one block is lost. */
+const blockCharacters = 32 << 10
+
+const blockEnd = '\n]\n</script>\n'
 
 const policyOf = ({ scriptHash }: BuiltPage): string =>
   [

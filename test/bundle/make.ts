@@ -68,6 +68,7 @@ t.test('a bundle holds the window, and says of itself what is in it', async t =>
       'state.json',
       'sockets.txt',
       'routes.txt',
+      'report.html',
       'report.json',
       'doctor.json',
       'system.json',
@@ -181,13 +182,14 @@ t.test('an empty ring and a missing one give a bundle that says so', async t => 
   t.match(
     failed.map(({ name, status }) => [name, status]),
     [
+      ['report.html', 'truncated'],
       ['report.json', 'truncated'],
       ['episodes.json', 'failed'],
       ['records.ndjson', 'failed'],
       ['samples.csv', 'failed'],
     ],
   )
-  t.match(failed[1], { bytes: 0, reason: /RING_UNREADABLE/ })
+  t.match(failed[2], { bytes: 0, reason: /RING_UNREADABLE/ })
   const report = (await entriesOf(options.file)).get('report.json')
   t.match(JSON.parse(String(report)), { episodes: [], summary: { incomplete: /RING_UNREADABLE/ } }, 'which is whole')
   t.strictSame(
