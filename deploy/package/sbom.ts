@@ -4,9 +4,10 @@ import type { Bundled } from './bundle.js'
 
 type Component = Readonly<{ 'bom-ref': string; name: string; version: string; group?: string; purl?: string }>
 type Sbom = Readonly<{
+  serialNumber: string
   components: readonly Component[]
   dependencies: readonly Readonly<{ ref: string; dependsOn?: readonly string[] }>[]
-  metadata: Readonly<{ component: Component }>
+  metadata: Readonly<{ component: Component; timestamp: string }>
 }>
 
 /** @throws Error when a bundled package is not in the lockfile */
@@ -16,7 +17,7 @@ export function sbom(root: string, packages: Bundled['packages']): string {
     encoding: 'utf8',
     maxBuffer: 64 << 20,
   })
-  const { components, dependencies, ...rest }: Sbom = JSON.parse(made)
+  const { components, dependencies, serialNumber: _, ...rest }: Sbom = JSON.parse(made)
   const kept = components.filter(each => packages.has(`${fullName(each)}@${each.version}`))
   const named = new Set(kept.map(each => `${fullName(each)}@${each.version}`))
   const missing = [...packages.keys()].filter(name => !named.has(name))
@@ -25,7 +26,9 @@ export function sbom(root: string, packages: Bundled['packages']): string {
   const edges = dependencies
     .filter(({ ref }) => refs.has(ref))
     .map(({ ref, dependsOn = [] }) => ({ ref, dependsOn: dependsOn.filter(each => refs.has(each)) }))
-  return `${JSON.stringify({ ...rest, components: kept, dependencies: edges }, null, 2)}\n`
+  const { timestamp: __, ...metadata } = rest.metadata
+  // Without its own time and number, so that the same sources make the same package.
+  return `${JSON.stringify({ ...rest, metadata, components: kept, dependencies: edges }, null, 2)}\n`
 }
 
 const fullName = ({ group, name }: Component): string => (group && !name.startsWith('@') ? `${group}/${name}` : name)
