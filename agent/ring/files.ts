@@ -77,8 +77,9 @@ export class Files {
     return Math.min(this.#options.budgetBytes, this.#diskMax) - this.reservedBytes
   }
 
+  /** Whether there are as many as there may be, with the one that is written and one that is being made. */
   get isCrowded(): boolean {
-    return this.segments.length + this.quarantined.length >= this.#options.filesMax
+    return this.segments.length + this.quarantined.length + 2 >= this.#options.filesMax
   }
 
   /** Asks the disk how much room there is. One that does not say has enough, until it refuses. */

@@ -353,7 +353,7 @@ export class Store implements Ground {
       await this.#create(segmentBytesMin)
     }
     const wantedRoom = wanted + this.#upkeep.sealingRoom(wanted)
-    if (this.files.room < wantedRoom) {
+    if (this.files.room < wantedRoom || this.files.isCrowded) {
       await this.#upkeep.makeRoom(wantedRoom, least).catch((error: unknown) => {
         if (this.files.room < least) throw error
       })

@@ -45,14 +45,16 @@ export class Upkeep {
   }
 
   /**
-   * For one whose turn it is. Gets as much room as there is to be had, and throws what kept it from more.
+   * For one whose turn it is. Gets as much room as there is to be had, for bytes and for one file more, and throws what kept it
+   * from more.
    *
    * @param leastBytes for so much even what is protected goes, where nothing else is left
    */
   async makeRoom(bytes: number, leastBytes: number): Promise<void> {
     const { files } = this.#ground
     let failure: unknown = null
-    for (let failures = 0; files.room < bytes && failures < failuresMax; ) {
+    const isShort = () => files.room < bytes || files.isCrowded
+    for (let failures = 0; isShort() && failures < failuresMax; ) {
       const work = this.#current ?? workOn(this.#nextFor(bytes, files.room < leastBytes))
       if (!work) break
       const before = files.room
@@ -151,7 +153,7 @@ export class Upkeep {
     if (!text) return this.#roomJob(bytes, isLastResort)
     const expected = this.#roomFor(text)
     const hasRoom = this.#ground.files.room >= expected
-    const before = hasRoom ? null : this.#roomJob(expected)
+    const before = hasRoom && !this.#ground.files.isCrowded ? null : this.#roomJob(expected)
     return before ?? this.#sealJob(text, 1, hasRoom)
   }
 

@@ -5,12 +5,12 @@ import { indexIn } from '../../agent/ring/members.js'
 import { openRing } from '../../agent/ring/open.js'
 import { readRing } from '../../agent/ring/read.js'
 import type { RingOptions, RingWriter } from '../../agent/ring/ring.js'
-import { segmentName } from '../../agent/ring/segment.js'
+import { filesMaxOf, segmentName } from '../../agent/ring/segment.js'
 import { ringIsWhole, verifyRing } from '../../agent/ring/verify.js'
 import { BytesDisk } from '../support/bytes-disk.js'
 import { countsOf, type Gaps } from '../support/ring-counts.js'
 import { faultyDisk } from '../support/ring-disk.js'
-import { collect, contentOf, contextJson, noisyJson, stamp } from '../support/ring-records.js'
+import { collect, contentOf, contextJson, noisyJson, recordJson, stamp } from '../support/ring-records.js'
 import { type Numbered, writeSegment } from '../support/ring-sealed.js'
 
 const smallest = 262_144
@@ -145,4 +145,24 @@ t.test('what is damaged of protected records is not forgotten when others are ad
   const { said, gone } = await countsOf(disk, 'ring', gaps)
   t.equal(said, gone)
   t.strictSame(await inferred(), [])
+})
+
+t.test('a ring of records that compress well keeps to its number of files, and counts what went', async t => {
+  const disk = new BytesDisk()
+  const { ring } = await open('ring', { disk })
+  const filesMax = filesMaxOf(smallest)
+  let gaps: Gaps = new Map()
+  let largest = 0
+  for (let id = 0; id < 3_200; id += 80) {
+    const appended = Array.from({ length: 80 }, (_, n) => ring.append(recordJson(id + n, 2_000), 'kernel'))
+    await Promise.all(appended)
+    largest = Math.max(largest, (await disk.names()).length)
+    gaps = (await countsOf(disk, 'ring', gaps)).gaps
+  }
+  await ring.close()
+  const { said, gone } = await countsOf(disk, 'ring', gaps)
+  t.equal(said, gone)
+  t.ok(gone > 500, `${gone} went`)
+  t.ok(ring.state.bytes < smallest * 0.9, `though there are only ${ring.state.bytes} bytes`)
+  t.ok(filesMax - 2 <= largest && largest <= filesMax, `${largest} files`)
 })
