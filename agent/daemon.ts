@@ -253,6 +253,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
       return makeBundle({
         file,
         ...request,
+        bytesMax: Math.min(request.bytesMax ?? config.bundle.bytesMax, config.bundle.bytesMax),
         ringDir,
         device: deviceName(device),
         config: describeConfig(live).settings,

@@ -9,13 +9,16 @@ import type { Episode } from '../evidence/episode.js'
 import { type EpisodeOrder, orderEpisodes } from '../evidence/episode-order.js'
 import { takeInventory } from '../evidence/inventory.js'
 import { readRecords } from '../evidence/read.js'
+import type { RecordType } from '../evidence/record.js'
 import type { Window } from '../evidence/window.js'
 import type { Redactor } from '../redact.js'
 import type { Versions } from '../versions.js'
 import type { CollectContext } from './collectors/collector.js'
 import { collectors } from './collectors/collectors.js'
+import { type Choice, choiceOf } from './choice.js'
+import { fit } from './fit.js'
 import { legendOf } from './legend.js'
-import { bundleFormat, type Entry, type EntryStatus, type Manifest, manifestName } from './manifest.js'
+import { bundleFormat, type Entry, type EntryStatus, type LeftOut, type Manifest, manifestName } from './manifest.js'
 import { type Part, type PartContext, type Seen, Skipped, TimeOver } from './part.js'
 import { parts as allParts } from './parts.js'
 import { createSelfTest, type SelfTest } from './self-test.js'
@@ -48,6 +51,10 @@ export type BundleOptions = Readonly<{
   state?: (signal: AbortSignal) => Promise<unknown>
   /** Default: `/proc`. */
   procRoot?: string
+  /** Names of choice.ts; left out: everything. */
+  types?: readonly string[]
+  /** Of the file. Default: 32 MiB. */
+  bytesMax?: number
   /** What to gather from outside hubrec; by default nothing. */
   collect?: CollectorSettings
   /** Default: where the system's own programs are. */
@@ -89,10 +96,13 @@ export async function makeBundle(options: BundleOptions): Promise<Made> {
     sampleColumns: new Set(),
     columnsLeftOut: 0,
   }
+  const choice = choiceOf(options.types)
+  /** What is older is left out, because not everything fits. */
+  let fromSeq = 1
   let order: Promise<EpisodeOrder> | null = null
   // Which they are is decided once, so that all parts tell of the same.
   async function* episodesUntil(partSignal: AbortSignal): AsyncGenerator<Episode> {
-    order ??= orderEpisodes(ringDir, window, { signal })
+    order ??= orderEpisodes(ringDir, window, { signal, fromSeq })
     yield* (await order).read(partSignal, missed => {
       seen.episodesGone = Math.max(seen.episodesGone, missed)
     })
@@ -117,9 +127,27 @@ export async function makeBundle(options: BundleOptions): Promise<Made> {
   const zip = createZip(file, window.until)
   try {
     const entries: Entry[] = []
-    for await (const part of inOrder(options, { ...context, signal })) {
-      entries.push(await addPart(zip, part, context, selfTest, signal))
+    const { parts = allParts, bytesMax: fileBytesMax = bytesMaxDefault } = options
+    const bytesMax = fileBytesMax - reserveBytes
+    const chosen = parts.filter(choice.takesPart)
+    const add = async (part: Part, partBytesMax: number): Promise<void> => {
+      const into = { zip, selfTest, signal, fromSeq, types: choice.types, bytesMax: partBytesMax }
+      entries.push(await addPart(into, part, context))
     }
+    for (const part of chosen) if (part.fades) await add(part, bytesMax)
+    options.onFadingTaken?.()
+    // What others hold may not take the room of what only we have.
+    for await (const part of gathered(options.collect, choice, { ...context, signal })) await add(part, bytesMax / 2)
+    const { types } = choice
+    const roomBytes = bytesMax - zip.bytesWritten()
+    const fitted = await fit({ ringDir, window, ...(types ? { types } : {}), roomBytes, signal, json: context.json })
+    fromSeq = fitted.fromSeq
+    for (const part of chosen) if (!part.fades) await add(part, bytesMax)
+    const leftOut = [
+      ...(fitted.leftOut ? [fitted.leftOut] : []),
+      ...parts.filter(part => !choice.takesPart(part)).map(({ name }) => notChosen(name, 'not asked for')),
+      ...(types && types.length > 0 ? [notChosen('records.ndjson', `only ${types.join(', ')} were asked for`)] : []),
+    ]
     const manifest: Manifest = {
       format: bundleFormat,
       ...about,
@@ -128,6 +156,7 @@ export async function makeBundle(options: BundleOptions): Promise<Made> {
       redactions: redactor.removed(),
       gaps: seen.gaps,
       gapsLeftOut: seen.gapsLeftOut,
+      leftOut,
       legend: legendOf(options.causes),
     }
     const text = `${JSON.stringify(JSON.parse(redactor.json(manifest)), null, 2)}\n`
@@ -150,6 +179,12 @@ export function bundleName(device: string, window: Readonly<{ since: number; unt
   return `hubrec-${safe}-${compact(window.since)}-${compact(window.until)}.zip`
 }
 
+export const bytesMaxDefault = 32 << 20
+export const bytesMaxLowest = 1 << 20
+
+/** For the manifest, the archive's own list, and what is on its way out while a part is stopped. */
+const reserveBytes = 384 << 10
+
 const standardSearchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 const notAsked = (): Promise<never> => Promise.reject(new Skipped('no daemon was asked'))
@@ -158,14 +193,23 @@ const notAsked = (): Promise<never> => Promise.reject(new Skipped('no daemon was
 type Shared = Omit<PartContext, 'signal' | 'records' | 'episodes'> &
   Readonly<{ ringDir: string; episodesUntil(signal: AbortSignal): AsyncGenerator<Episode> }>
 
-/** In which their truth fades: what is gone within moments, what others hold, what we hold ourselves. */
-async function* inOrder(options: BundleOptions, context: CollectContext): AsyncGenerator<Part> {
-  const { parts = allParts, collect, onFadingTaken } = options
-  yield* parts.filter(({ fades }) => fades)
-  onFadingTaken?.()
-  if (collect) for (const { partsOf } of collectors) yield* partsOf(collect, context)
-  yield* parts.filter(({ fades }) => !fades)
+/** In which their truth fades: after what is gone within moments, before what we hold ourselves. */
+async function* gathered(
+  settings: CollectorSettings | undefined,
+  { takesCollector }: Choice,
+  context: CollectContext,
+): AsyncGenerator<Part> {
+  if (!settings) return
+  for (const { name, partsOf } of collectors) if (takesCollector(name)) yield* partsOf(settings, context)
 }
+
+const notChosen = (name: string, reason: string): LeftOut => ({
+  name,
+  records: null,
+  bytes: null,
+  window: null,
+  reason,
+})
 
 type ClosedWindow = PartContext['window']
 
@@ -184,13 +228,20 @@ async function oldest(ringDir: string): Promise<number | null> {
   return null
 }
 
-async function addPart(
-  zip: ZipWriter,
-  part: Part,
-  context: Shared,
-  selfTest: SelfTest,
-  signal: AbortSignal,
-): Promise<Entry> {
+const full = 'there was no more room for it in the bundle'
+
+type Into = Readonly<{
+  zip: ZipWriter
+  selfTest: SelfTest
+  signal: AbortSignal
+  fromSeq: number
+  types: readonly RecordType[] | undefined
+  /** The file's, when the part is done. */
+  bytesMax: number
+}>
+
+async function addPart(into: Into, part: Part, context: Shared): Promise<Entry> {
+  const { zip, selfTest, signal, fromSeq, bytesMax } = into
   signal.throwIfAborted()
   const startedMs = performance.now()
   const limit = new AbortController()
@@ -202,7 +253,10 @@ async function addPart(
     ...context,
     signal: limit.signal,
     episodes: () => episodesUntil(limit.signal),
-    records: types => readRecords(ringDir, { ...window, ...(types ? { types } : {}), signal: limit.signal }),
+    records(asked) {
+      const types = asked && into.types ? asked.filter(type => into.types?.includes(type)) : (asked ?? into.types)
+      return readRecords(ringDir, { ...window, fromSeq, ...(types ? { types } : {}), signal: limit.signal })
+    },
   }
   let failure: unknown = null
   let isBegun = false
@@ -210,6 +264,7 @@ async function addPart(
   async function* content(): AsyncGenerator<Buffer> {
     try {
       for await (const piece of untilAborted(part.content(whole), limit.signal)) {
+        if (zip.bytesWritten() > bytesMax) throw isBegun ? new Error(full) : new Skipped(full)
         selfTest.search(piece)
         isBegun = true
         yield Buffer.from(piece)

@@ -41,7 +41,21 @@ export type Manifest = Readonly<{
   gaps: readonly (LogRecord | InferredGap)[]
   /** Gaps that are in `records.ndjson` and not listed here, because there are so many. */
   gapsLeftOut: number
+  /** What would have belonged in it, and is not even an entry, or not all of one. */
+  leftOut: readonly LeftOut[]
   legend: Legend
+}>
+
+export type LeftOut = Readonly<{
+  /** Of an entry. */
+  name: string
+  /** `null` where nobody has counted. */
+  records: number | null
+  /** Uncompressed. */
+  bytes: number | null
+  /** When they happened. */
+  window: Span | null
+  reason: string
 }>
 
 /** @returns `null` when it is not a manifest that this version can check a bundle by */

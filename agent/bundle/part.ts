@@ -58,6 +58,8 @@ export type Part = Readonly<{
   /** Why what it gave is less than it should be; asked at its end. */
   shortcoming?(context: PartContext): string | null
   timeLimitMs: number
+  /** Of text, what it can be at most; left out where that is not known before. */
+  bytesMax?: number
   /** Gone within moments: it comes before everything else. */
   fades?: true
 }>

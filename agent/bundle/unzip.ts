@@ -45,12 +45,16 @@ export async function openBundle(file: string): Promise<Bundle> {
     if (!found) throw invalid(`${manifestName} is not the manifest of a bundle that this version knows`)
     return found
   })
+  const holds = (name: string): boolean => manifest.entries.some(entry => entry.name === name)
   return {
     manifest,
-    records: filter => readBundleRecords(file, filter ?? {}),
-    episodes: window => readBundleEpisodes(file, window ?? {}),
+    // What was not asked for when it was made is not there, and nothing is wrong with that.
+    records: filter => (holds('records.ndjson') ? readBundleRecords(file, filter ?? {}) : nothing()),
+    episodes: async window => (holds('episodes.json') ? readBundleEpisodes(file, window ?? {}) : []),
   }
 }
+
+async function* nothing(): AsyncGenerator<never> {}
 
 /**
  * One line for each entry: what the manifest lists, then the manifest, then what it does not list. `records` counts the

@@ -18,6 +18,8 @@ export interface ZipWriter {
    * @throws the file system's error when the file cannot be written; then nothing more can be added
    */
   add(name: string, content: AsyncIterable<Buffer>): Promise<Written>
+  /** What has come out so far; a little more is on its way. */
+  bytesWritten(): number
   /** The file has its name, and is on disk, when the promise resolves. @returns its bytes */
   finish(): Promise<number>
   /** Leaves no file behind. */
@@ -56,6 +58,8 @@ export function createZip(file: string, modifiedMs: number): ZipWriter {
       }
       return { bytes, sha256: hash.digest('hex') }
     },
+
+    bytesWritten: () => output.bytesWritten + output.writableLength,
 
     async finish() {
       zip.end()

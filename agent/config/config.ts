@@ -78,6 +78,8 @@ export type Config = Readonly<{
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
   /** Hubs whose sockets of other applications are watched from outside. */
   watch: readonly string[]
+  /** Of a bundle's file. */
+  bundle: Readonly<{ bytesMax: number }>
   collectors: CollectorSettings
   upload: Readonly<{ allowedContainers: readonly string[]; privateHosts: readonly string[] }>
 }>

@@ -275,6 +275,7 @@ const settings = object({
     list(host),
     v.check(hosts => hosts.length <= 8, 'expected at most 8 hosts'),
   ),
+  bundle: v.optional(object({ bytesMax: whole(1 << 20, 2 ** 31, 32 << 20) }), {}),
   collectors: v.optional(collectors, {}),
   upload: v.optional(object({ allowedContainers: list(container), privateHosts: list(host) }), {}),
 })

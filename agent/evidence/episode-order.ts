@@ -13,7 +13,7 @@ export interface EpisodeOrder {
   read(signal?: AbortSignal, missed?: (count: number) => void): AsyncGenerator<Episode>
 }
 
-type Options = Pick<ReadOptions, 'signal' | 'disk'>
+type Options = Pick<ReadOptions, 'signal' | 'disk' | 'fromSeq'>
 
 /** So many are held at once, and so many others are read for nothing before a piece of the ring is left out. */
 const together = 256

@@ -1,5 +1,7 @@
 /** What direct methods take, checked at the door: untrusted bytes become checked values, or everything wrong with them is said. */
 import * as v from 'valibot'
+import { choiceNames } from '../bundle/choice.js'
+import { bytesMaxLowest } from '../bundle/make.js'
 import type { LogFilter, LogForm } from '../evidence/log-filter.js'
 import { parseWindow, timeForms, type Window } from '../evidence/window.js'
 import { Refusal } from './method.js'
@@ -32,17 +34,23 @@ function logsOf({ items, encoding, contentType }: v.InferOutput<typeof moduleLog
 }
 
 /** `around`: the id of a mark or an episode, in place of a window. */
-export type SupportBundlePayload = Readonly<{ window: Window; around: string | null; sasUrl: string | null }>
+export type SupportBundlePayload = Readonly<{
+  window: Window
+  around: string | null
+  sasUrl: string | null
+  types: readonly string[] | null
+  bytesMax: number | null
+}>
 
 /** @throws Refusal 400 */
 export function readSupportBundle(payload: Buffer, nowMs: number): SupportBundlePayload {
-  const { sasUrl, around, ...times } = check(supportBundle, payload)
+  const { sasUrl, around, types, bytesMax, ...times } = check(supportBundle, payload)
   const problems: string[] = []
   if (around !== null && (times.since ?? times.until) !== null)
     problems.push('around: expected it without since and until')
   const window = windowOf(times, nowMs, problem => problems.push(problem))
   refuseAny(problems)
-  return { window, around, sasUrl }
+  return { window, around, sasUrl, types, bytesMax }
 }
 
 /** @throws Refusal 400 */
@@ -153,12 +161,22 @@ const uploadedModuleLogs = object({ ...logsEntries, sasUrl })
 
 const idExpected = 'expected the id of a mark or an episode'
 
+const typeExpected = `expected one of ${choiceNames.join(', ')}`
+
 const supportBundle = object({
   schemaVersion: v.nullish(versionOne),
   since: time,
   until: time,
   around: orNull(v.pipe(v.string(idExpected), v.minLength(1, idExpected), v.maxLength(64, idExpected))),
   sasUrl,
+  types: orNull(
+    v.pipe(
+      v.array(v.picklist(choiceNames, typeExpected), 'expected an array'),
+      v.minLength(1, 'expected at least one'),
+      v.maxLength(64, 'expected at most 64'),
+    ),
+  ),
+  bytesMax: orNull(whole(bytesMaxLowest, 2 ** 31)),
 })
 
 const taskStatus = object({

@@ -10,13 +10,15 @@ export const uploadSupportBundle: Method = {
   name: 'UploadSupportBundle',
   async answer(payload, context) {
     const nowMs = context.nowMs()
-    const { around, sasUrl, ...given } = readSupportBundle(payload, nowMs)
+    const { around, sasUrl, types, bytesMax, ...given } = readSupportBundle(payload, nowMs)
     await checkDestination(sasUrl, context)
     const window = around === null ? given.window : await windowOf(around, context, nowMs)
     const request = {
       window: { ...window, until: window.until ?? nowMs },
       requestedBy: 'direct method UploadSupportBundle',
       why: 'asked for from the cloud',
+      ...(types === null ? {} : { types }),
+      ...(bytesMax === null ? {} : { bytesMax }),
     }
     return acceptedAnswer(await acceptUpload(request, sasUrl, context))
   },

@@ -19,6 +19,9 @@ export type Request = Readonly<{
   /** For the bundle's manifest: who asked, and why. */
   requestedBy: string
   why: string
+  /** What of a bundle, and how large at most; left out: everything, and what the configuration says. */
+  types?: readonly string[]
+  bytesMax?: number
   /** Log lines alone, as a file; left out: a bundle. */
   logs?: LogFileRequest
 }>

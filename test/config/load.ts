@@ -42,6 +42,7 @@ const defaults: Config = {
   twin: { report: true },
   logLevel: 'info',
   watch: [],
+  bundle: { bytesMax: 33_554_432 },
   collectors: {
     journal: [],
     files: [],
@@ -308,7 +309,7 @@ t.test('all problems are said at once, each with its place', async t => {
     'HUBREC_LOG_LEVEL: found "verbose"; expected one of trace, debug, info, warn, error, fatal, silent',
     'upload.allowedContainers: found a string; expected an array',
     'upload.privateHosts[0]: found a string; expected a host name in lower case or an address, without scheme, port or wildcard',
-    'colour: unknown key, expected one of connection, stateDir, controlSocket, ingestSocket, ring, samples, probes, twin, logLevel, watch, collectors, upload',
+    'colour: unknown key, expected one of connection, stateDir, controlSocket, ingestSocket, ring, samples, probes, twin, logLevel, watch, bundle, collectors, upload',
   ])
 })
 

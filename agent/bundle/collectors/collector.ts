@@ -3,6 +3,8 @@ import type { CollectorSettings } from '../../config/config.js'
 import type { Part, PartContext } from '../part.js'
 
 export type Collector = Readonly<{
+  /** As a choice names it. */
+  name: string
   /**
    * One part for each thing that it gathers, known when its turn comes.
    *

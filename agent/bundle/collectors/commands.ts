@@ -9,6 +9,7 @@ import { runProgram } from './program.js'
 const newestLast: ReadonlySet<HostCommandName> = new Set(['kernel-log'])
 
 export const commands: Collector = {
+  name: 'commands',
   partsOf: ({ commands, timeLimitSeconds, bytesMax }) =>
     commands.map(name => ({
       name: `collectors/commands/${name}.txt`,

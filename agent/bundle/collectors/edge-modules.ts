@@ -9,6 +9,7 @@ import { newestRedactedLines } from './lines.js'
 import { runProgram } from './program.js'
 
 export const edgeModules: Collector = {
+  name: 'edge-modules',
   partsOf: ({ edgeModules, timeLimitSeconds, bytesMax }) =>
     edgeModules.map(name => ({
       name: `collectors/edge-modules/${name}.txt`,

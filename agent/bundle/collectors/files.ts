@@ -11,6 +11,7 @@ import { redactedLines } from './lines.js'
 import { type Bounds, openFile } from './open-file.js'
 
 export const files: Collector = {
+  name: 'files',
   async *partsOf(settings, context) {
     if (settings.files.length === 0) return
     const limitMs = settings.timeLimitSeconds * 1e3

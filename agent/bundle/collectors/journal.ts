@@ -5,6 +5,7 @@ import { newestRedactedLines } from './lines.js'
 import { runProgram } from './program.js'
 
 export const journal: Collector = {
+  name: 'journal',
   partsOf: ({ journal, timeLimitSeconds, bytesMax }) =>
     journal.map(unit => ({
       name: `collectors/journal/${unit.replaceAll(/[^A-Za-z0-9._@-]/g, '_')}.txt`,
