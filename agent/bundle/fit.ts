@@ -30,7 +30,15 @@ const repeatedWeight = 1.5
 
 const compressed = promisify(deflateRaw)
 
-type Stretch = { fromSeq: number; toSeq: number; from: string; to: string; records: number; bytes: number; cost: number }
+type Stretch = {
+  fromSeq: number
+  toSeq: number
+  from: string
+  to: string
+  records: number
+  bytes: number
+  cost: number
+}
 
 /**
  * Where the ring's indexes say that there is room enough, nothing is read. Else everything is read and compressed once, to know

@@ -13,9 +13,9 @@ import type { RecordType } from '../evidence/record.js'
 import type { Window } from '../evidence/window.js'
 import type { Redactor } from '../redact.js'
 import type { Versions } from '../versions.js'
+import { type Choice, choiceOf } from './choice.js'
 import type { CollectContext } from './collectors/collector.js'
 import { collectors } from './collectors/collectors.js'
-import { type Choice, choiceOf } from './choice.js'
 import { fit } from './fit.js'
 import { legendOf } from './legend.js'
 import { bundleFormat, type Entry, type EntryStatus, type LeftOut, type Manifest, manifestName } from './manifest.js'
@@ -78,7 +78,7 @@ export type Made = Readonly<{ bytes: number; fileName: string; manifest: Manifes
  */
 export async function makeBundle(options: BundleOptions): Promise<Made> {
   const { file, redactor, secrets, ringDir, nowMs, signal = new AbortController().signal } = options
-  const window = await closed(options.window, ringDir, nowMs)
+  const window = await closedWindow(options.window, ringDir, nowMs)
   const selfTest = createSelfTest(redactor, secrets)
   const about: PartContext['about'] = {
     device: options.device,
@@ -194,7 +194,7 @@ type Shared = Omit<PartContext, 'signal' | 'records' | 'episodes'> &
   Readonly<{ ringDir: string; episodesUntil(signal: AbortSignal): AsyncGenerator<Episode> }>
 
 /** In which their truth fades: after what is gone within moments, before what we hold ourselves. */
-async function* gathered(
+export async function* gathered(
   settings: CollectorSettings | undefined,
   { takesCollector }: Choice,
   context: CollectContext,
@@ -213,7 +213,7 @@ const notChosen = (name: string, reason: string): LeftOut => ({
 
 type ClosedWindow = PartContext['window']
 
-async function closed({ since, until }: Window, ringDir: string, nowMs: number): Promise<ClosedWindow> {
+export async function closedWindow({ since, until }: Window, ringDir: string, nowMs: number): Promise<ClosedWindow> {
   const end = until ?? nowMs
   return { since: since ?? Math.min((await oldest(ringDir)) ?? end, end), until: end }
 }

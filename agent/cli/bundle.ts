@@ -4,8 +4,10 @@ import { constants, setPriority } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { CredentialError, type CredentialSettings, loadCredential } from '../../transports/credentials.js'
 import { createSecrets, type Secrets } from '../../transports/secrets.js'
+import { choiceNames, unknownNames } from '../bundle/choice.js'
 import { type Made, makeBundle } from '../bundle/make.js'
 import { Skipped } from '../bundle/part.js'
+import { type Plan, planBundle } from '../bundle/plan.js'
 import { describeConfig } from '../config/describe.js'
 import { askDaemon } from '../control.js'
 import { causeTitles } from '../diagnosis/catalogue.js'
@@ -27,10 +29,15 @@ const { config, 'state-dir': stateDir } = sourceOptions
 export const bundle: Command = {
   name: 'bundle',
   summary: 'write a bundle: what happened in a time window, redacted, as one archive',
-  usage: '[--since T] [--until T] [--around ID] [-o FILE]',
-  details: 'Works beside a running daemon and after it has died. What could not be had is named in manifest.json.',
+  usage: '[--since T] [--until T] [--around ID] [--type NAME]... [-o FILE] [--dry-run]',
+  details: [
+    'Works beside a running daemon and after it has died. What could not be had is named in manifest.json.',
+    'Where not everything fits into bundle.bytesMax the newest records are taken.',
+  ].join('\n'),
   options: {
     ...windowOptions,
+    type: { type: 'string', multiple: true, value: 'NAME', help: `only these: ${choiceNames.join(', ')}` },
+    'dry-run': { type: 'boolean', help: 'list what would go in, with sizes, and write nothing' },
     output: { type: 'string', short: 'o', value: 'FILE', help: 'default: hubrec-<device>-<from>-<to>.zip, here' },
     config,
     'state-dir': stateDir,
@@ -41,10 +48,19 @@ export const bundle: Command = {
     const source = { file: text(values, 'config'), env: io.env, stateDir: text(values, 'state-dir') }
     const configured = await loaded(source)
     const { connection, stateDir } = configured.config
+    const types = typesOf(values)
     const secrets = createSecrets()
     await learnSecrets(connection, secrets, io)
     const ringDir = join(stateDir, 'ring')
     const window = await windowOf(values, { records: options => readRecords(ringDir, options) }, nowMs)
+    const { bytesMax } = configured.config.bundle
+    const asked = { window, ringDir, ...(types ? { types } : {}), collect: configured.config.collectors, nowMs }
+    if (values['dry-run']) {
+      const redactor = createRedactor(secrets)
+      const plan = await planBundle({ ...asked, stateDir, redactor, signal: io.signal })
+      for (const line of tellPlan(plan, bytesMax, values)) io.print(line)
+      return 0
+    }
     const { lastFacts } = await readMemory(ringDir)
     const told = lastFacts?.data as Partial<StartData> | undefined
     const output = text(values, 'output')
@@ -54,13 +70,12 @@ export const bundle: Command = {
     })
     const made = await makeBundle({
       file,
-      window,
+      ...asked,
+      bytesMax,
       requestedBy: 'hubrec bundle',
       why: 'asked for on this device',
-      ringDir,
       device: told?.device ? deviceName(told.device) : 'unknown',
       config: describeConfig(configured.config).settings,
-      collect: configured.config.collectors,
       state: () => stateOf(configured),
       // Whatever else this device does comes first; what fades is not left waiting for it.
       onFadingTaken: () => setPriority(constants.priority.PRIORITY_LOW),
@@ -70,7 +85,6 @@ export const bundle: Command = {
       redactor: createRedactor(secrets),
       secrets,
       signal: io.signal,
-      nowMs,
     })
     const place = output === undefined ? resolve(made.fileName) : file
     if (place !== file) await rename(file, place)
@@ -109,6 +123,31 @@ async function learnSecrets(settings: CredentialSettings, secrets: Secrets, { en
   }
 }
 
+/** @throws AgentError `USAGE` with every name that is none */
+function typesOf({ type }: Values): readonly string[] | undefined {
+  if (!Array.isArray(type)) return undefined
+  const names = type.map(String).flatMap(name => name.split(','))
+  const unknown = unknownNames(names)
+  if (unknown.length === 0) return names
+  const problems = unknown.map(name => `--type: found "${name}"; expected one of ${choiceNames.join(', ')}`)
+  throw new AgentError('USAGE', 'unknown type', problems)
+}
+
+function tellPlan(plan: Plan, bytesMax: number, { json }: Values): string[] {
+  const { window, entries, recordsPackedBytes } = plan
+  const span = { from: new Date(window.since).toISOString(), to: new Date(window.until).toISOString() }
+  if (json) return [JSON.stringify({ window: span, bytesMax, recordsPackedBytes, entries })]
+  const words = { about: 'about ', atMost: 'at most ' } as const
+  return [
+    `from ${span.from} to ${span.to}`,
+    ...entries.map(({ name, bytes, is }) => {
+      const size = is === null ? 'known when it is asked for' : `${words[is]}${bytes} bytes`
+      return `  ${name.padEnd(16)} ${size}`
+    }),
+    `the records are about ${recordsPackedBytes} bytes when they are packed; the bundle may have ${bytesMax}`,
+  ]
+}
+
 function tell(file: string, { bytes, manifest }: Made, { json }: Values): string[] {
   if (json) return [JSON.stringify({ file, bytes, manifest })]
   return [
@@ -117,6 +156,10 @@ function tell(file: string, { bytes, manifest }: Made, { json }: Values): string
       ({ name, bytes, status, reason }) =>
         `  ${name.padEnd(16)} ${status}, ${bytes} bytes${reason ? `: ${reason}` : ''}`,
     ),
+    ...manifest.leftOut.map(({ name, records, reason }) => {
+      const count = records === null ? '' : `${records} records, `
+      return `  left out: ${name}: ${count}${reason}`
+    }),
     `${bytes} bytes; removed: ${JSON.stringify(manifest.redactions)}`,
   ]
 }

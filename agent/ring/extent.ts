@@ -42,7 +42,12 @@ function heldIn(index: SegmentIndex, { sinceMs, untilMs, types }: ExtentOptions)
     (sinceMs === undefined || maxAtMs === null || maxAtMs >= sinceMs) &&
     (untilMs === undefined || minAtMs === null || minAtMs <= untilMs)
   const inside = index.members.filter(isInside)
-  const share = sumOf(inside, ({ records }) => records) / Math.max(1, sumOf(index.members, ({ records }) => records))
+  const share =
+    sumOf(inside, ({ records }) => records) /
+    Math.max(
+      1,
+      sumOf(index.members, ({ records }) => records),
+    )
   const wanted = Object.entries(index.types).filter(([type]) => types?.includes(type) ?? true)
   const textBytes = sumOf(Object.values(index.types), type => type.textBytes)
   const wantedShare = sumOf(wanted, ([, type]) => type.textBytes) / Math.max(1, textBytes)
@@ -73,7 +78,8 @@ async function countedIn(
       const atMs = timeOf(item.json)
       const isInside = atMs === null || ((sinceMs ?? atMs) <= atMs && atMs <= (untilMs ?? atMs))
       if (!isInside || types?.includes(type) === false) continue
-      const held = (counted[type] ??= { records: 0, textBytes: 0 })
+      const held = counted[type] ?? { records: 0, textBytes: 0 }
+      counted[type] = held
       held.records += 1
       held.textBytes += item.json.length + 1
       bytes += item.json.length + 1
@@ -82,4 +88,5 @@ async function countedIn(
   return { types: counted, bytes }
 }
 
-const sumOf = <T>(items: readonly T[], of: (item: T) => number): number => items.reduce((sum, item) => sum + of(item), 0)
+const sumOf = <T>(items: readonly T[], of: (item: T) => number): number =>
+  items.reduce((sum, item) => sum + of(item), 0)

@@ -97,6 +97,7 @@ t.test('a bundle holds the window, and says of itself what is in it', async t =>
     versions,
     gaps: [],
     gapsLeftOut: 0,
+    leftOut: [],
   })
   t.ok(listed.every(({ status, reason }) => status === 'complete' && reason === null))
   t.match(legend, { fields: { seq: String }, units: { Ms: 'milliseconds' }, causes: { 'peer-reset': String } })

@@ -14,6 +14,7 @@ export const commands: Collector = {
     commands.map(name => ({
       name: `collectors/commands/${name}.txt`,
       timeLimitMs: timeLimitSeconds * 1e3 + writingMs,
+      bytesMax,
       content(context) {
         const { searchPath, signal } = context
         const output = runProgram(hostCommands[name], { searchPath, signal, timeLimitMs: timeLimitSeconds * 1e3 })

@@ -14,6 +14,7 @@ export const edgeModules: Collector = {
     edgeModules.map(name => ({
       name: `collectors/edge-modules/${name}.txt`,
       timeLimitMs: timeLimitSeconds * 1e3 + writingMs,
+      bytesMax,
       content(context) {
         const { searchPath, signal, window } = context
         const options = { searchPath, signal, timeLimitMs: timeLimitSeconds * 1e3 }

@@ -20,9 +20,9 @@ export const files: Collector = {
     const bounds = { roots: settings.fileRoots, refused: [context.stateDir] }
     const names = new Set<string>()
     const busy: Busy = { path: null }
-    for (const path of found.paths) {
+    for (const { path, bytes } of found.files) {
       const options = { name: entryName(path, names, context), bytesMax: settings.bytesMax, limitMs, bounds, busy }
-      yield filePart(path, options)
+      yield { ...filePart(path, options), bytesMax: Math.min(bytes, settings.bytesMax) }
     }
   },
 }
@@ -30,11 +30,11 @@ export const files: Collector = {
 /** The file that is being read, or that never came back. */
 type Busy = { path: string | null }
 
-const index = ({ paths, leftOut, patterns }: Found): Part => ({
+const index = ({ files, leftOut, patterns }: Found): Part => ({
   name: 'collectors/files.json',
   timeLimitMs: writingMs,
   async *content({ json }) {
-    yield `${JSON.stringify(JSON.parse(json({ patterns, files: paths, leftOut })), null, 2)}\n`
+    yield `${JSON.stringify(JSON.parse(json({ patterns, files, leftOut })), null, 2)}\n`
   },
   shortcoming: () => (leftOut > 0 ? `${leftOut} older files were left out` : null),
 })

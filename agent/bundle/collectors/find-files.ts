@@ -4,7 +4,7 @@ import type { CollectorSettings } from '../../config/config.js'
 
 export type Found = Readonly<{
   /** The newest first. */
-  paths: readonly string[]
+  files: readonly Readonly<{ path: string; bytes: number }>[]
   /** Paths beyond those, which are too many. */
   leftOut: number
   patterns: readonly Readonly<{ pattern: string; files: number; problem: string | null }>[]
@@ -39,23 +39,21 @@ export async function findFiles(
     }
   }
   const looked = await orAborted(newestFirst([...all].slice(0, looksMax)), signal).catch(() => [])
-  const paths = looked.slice(0, filesMax)
-  return { paths, leftOut: all.size - paths.length, patterns }
+  const taken = looked.slice(0, filesMax)
+  return { files: taken, leftOut: all.size - taken.length, patterns }
 }
 
 const options = { absolute: true, dot: true, expandDirectories: false, followSymbolicLinks: false, deep } as const
 
-async function newestFirst(paths: readonly string[]): Promise<string[]> {
-  const dated: { path: string; mtimeMs: number }[] = []
+async function newestFirst(paths: readonly string[]): Promise<Found['files'][number][]> {
+  const dated: { path: string; bytes: number; mtimeMs: number }[] = []
   for (const path of paths) {
     // What cannot be looked at is opened all the same, to say why.
-    const mtimeMs = await lstat(path).then(
-      found => found.mtimeMs,
-      () => 0,
-    )
-    dated.push({ path, mtimeMs })
+    const { size, mtimeMs } = await lstat(path).catch(() => ({ size: 0, mtimeMs: 0 }))
+    dated.push({ path, bytes: size, mtimeMs })
   }
-  return dated.sort((a, b) => b.mtimeMs - a.mtimeMs || (a.path < b.path ? -1 : 1)).map(({ path }) => path)
+  const sorted = dated.sort((a, b) => b.mtimeMs - a.mtimeMs || (a.path < b.path ? -1 : 1))
+  return sorted.map(({ path, bytes }) => ({ path, bytes }))
 }
 
 /** A directory that does not answer keeps its question; nobody waits for it. */

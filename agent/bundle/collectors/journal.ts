@@ -10,6 +10,7 @@ export const journal: Collector = {
     journal.map(unit => ({
       name: `collectors/journal/${unit.replaceAll(/[^A-Za-z0-9._@-]/g, '_')}.txt`,
       timeLimitMs: timeLimitSeconds * 1e3 + writingMs,
+      bytesMax,
       content(context) {
         const { searchPath, signal, window } = context
         const options = { searchPath, signal, timeLimitMs: timeLimitSeconds * 1e3 }

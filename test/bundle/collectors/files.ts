@@ -78,7 +78,11 @@ t.test('files come redacted, the newest first, each below its own path', async t
       { pattern: `${root}/**/*.log`, files: 3, problem: null },
       { pattern: `${root}/none/*`, files: 0, problem: null },
     ],
-    files: ['sub/new one.log', '.hidden.log', 'old.log'].map(name => join(root, name)),
+    files: [
+      { path: join(root, 'sub/new one.log'), bytes: 60 },
+      { path: join(root, '.hidden.log'), bytes: 0 },
+      { path: join(root, 'old.log'), bytes: 4 },
+    ],
     leftOut: 0,
   })
   t.ok(told.every(([, status]) => status === 'complete'))
@@ -235,7 +239,10 @@ t.test('of too many files the oldest are left out, and a tree without end costs 
   }
   const { told, index, manifest } = await collect({ files: [`${root}/many/*`] })
   t.equal(told.length, filesMax)
-  t.strictSame([index.leftOut, index.files[0], index.files.at(-1)], [5, `${root}/many/104.log`, `${root}/many/5.log`])
+  t.strictSame(
+    [index.leftOut, index.files[0].path, index.files.at(-1).path],
+    [5, `${root}/many/104.log`, `${root}/many/5.log`],
+  )
   t.match(manifest.entries[0], {
     name: 'collectors/files.json',
     status: 'truncated',
