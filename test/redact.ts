@@ -2,7 +2,8 @@
 import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
-import { createRedactor, type Scrubber } from '../agent/redact.js'
+import type { Find } from '../agent/redact/find.js'
+import { createRedactor } from '../agent/redact.js'
 import { createSecrets } from '../transports/secrets.js'
 
 const key = 'q9f+3/JtVxk8Zb0yPq/N5+W2uRk7sLmA1cD4eF6gH8I='
@@ -18,7 +19,7 @@ function tokenOf(key: string): { signature: string; token: string } {
 const { signature, token } = tokenOf(key)
 const foreign = tokenOf('Zm9yZWlnbi1rZXktb2YtYW5vdGhlci1kZXZpY2UtMTI=')
 
-function redactorFor(extra: readonly Scrubber[] = []) {
+function redactorFor(extra: readonly Find[] = []) {
   const secrets = createSecrets()
   secrets.add('connection-string', connectionString)
   secrets.add('shared-access-key', key)
@@ -95,9 +96,8 @@ for (const [name, secret] of Object.entries(planted)) {
 }
 
 t.test('the test finds what it looks for when nothing is taken out', async t => {
-  const blind = createRedactor({ add() {}, scrub: text => ({ text, removed: {} }) })
   for (const [form, disguise] of Object.entries(forms)) {
-    t.ok(reveals(blind.json({ payload: JSON.stringify({ a: disguise(key) }) }), key), form)
+    t.ok(reveals(JSON.stringify({ payload: JSON.stringify({ a: disguise(key) }) }), key), form)
   }
 })
 
@@ -193,17 +193,15 @@ t.test('a secret whose head is part of an escape leaves JSON behind', async t =>
   t.strictSame(redactor.removed(), { password: 2, pin: 1 })
 })
 
-t.test('later scrubbers see what the earlier ones left', async t => {
-  const seen: string[] = []
-  const addresses: Scrubber = text => {
-    seen.push(text)
-    const parts = text.split('10.0.0.7')
-    return { text: parts.join('[removed:address]'), removed: { address: parts.length - 1 } }
+t.test('what others find goes too, and of what overlaps one is made', async t => {
+  const addresses: Find = text => {
+    const start = text.indexOf('10.0.0.7')
+    return start < 0 ? [] : [{ kind: 'address', from: start, start, end: start + 8 }]
   }
   const redactor = redactorFor([addresses])
   t.equal(redactor.text(`${key} at 10.0.0.7`), '[removed:shared-access-key] at [removed:address]')
-  t.strictSame(seen, ['[removed:shared-access-key] at 10.0.0.7'])
-  t.strictSame(redactor.removed(), { 'shared-access-key': 1, address: 1 })
+  t.equal(redactor.text('password=10.0.0.77 and on'), 'password=[removed:password] and on')
+  t.strictSame(redactor.removed(), { 'shared-access-key': 1, address: 1, password: 1 })
 })
 
 t.test('any key, anywhere in any data, in any form: never seen again', async t => {

@@ -1,4 +1,6 @@
 /** The agent's own secrets, kept only to be removed: nothing here gives a value back. */
+import { createNeedles, type Needles } from './needles.js'
+import { merged, type Replaced, replaced, type Span } from './spans.js'
 
 export interface Secrets {
   /**
@@ -8,17 +10,39 @@ export interface Secrets {
    * @param kind what stands in its place, `[removed:<kind>]`; letters and hyphens
    */
   add(kind: string, value: string): void
-  /** Remove each remembered value in every form it may have taken on its way; counts are by kind. */
-  scrub(text: string): { text: string; removed: Record<string, number> }
+  /** Where a remembered value stands, in every form it may have taken on its way; they may overlap. */
+  find(text: string): Span[]
+  /** Remove each of them; counts are by kind. */
+  scrub(text: string): Replaced
 }
 
 const shortest = 8
 const rememberedPerKind = 16
 
+/** So much of a form's head is looked for; whether the rest of it is there is asked where it was found. */
+const headCharacters = 8
+
 type Remembered = Readonly<{ kind: string; value: string; forms: readonly string[] }>
+
+type Form = Readonly<{ kind: string; form: string }>
+type Search = Readonly<{ forms: readonly Form[]; heads: Needles }>
 
 export function createSecrets(): Secrets {
   let remembered: Remembered[] = []
+  /** Made when it is needed: secrets come in groups. */
+  let search: Search | null = null
+
+  const find = (text: string): Span[] => {
+    search ??= searchOf(remembered)
+    const { forms, heads } = search
+    const found: Span[] = []
+    heads.search(text, (needle, headEnd) => {
+      const { kind, form } = forms[needle]!
+      const start = headEnd - Math.min(form.length, headCharacters)
+      if (text.startsWith(form, start)) found.push({ kind, from: start, start, end: start + form.length })
+    })
+    return found
+  }
 
   return {
     add(kind, value) {
@@ -26,27 +50,20 @@ export function createSecrets(): Secrets {
       const sameKind = remembered.filter(secret => secret.kind === kind)
       const oldest = sameKind.length >= rememberedPerKind ? sameKind[0] : undefined
       remembered = [...remembered.filter(secret => secret !== oldest), { kind, value, forms: formsOf(value) }]
-      // A connection string holds its key: the longer must go first, or its remains would stay.
-      remembered.sort((a, b) => b.value.length - a.value.length)
+      search = null
     },
-
-    scrub(text) {
-      const removed: Record<string, number> = {}
-      let rest = text
-      for (const { kind, forms } of remembered) {
-        for (const form of forms) {
-          if (!rest.includes(form)) continue
-          const parts = rest.split(form)
-          removed[kind] = (removed[kind] ?? 0) + parts.length - 1
-          rest = parts.join(`[removed:${kind}]`)
-        }
-      }
-      return { text: rest, removed }
-    },
+    find,
+    scrub: text => replaced(text, merged(find(text))),
   }
 }
 
-/** Every spelling under which a value may travel, longest first. */
+function searchOf(remembered: readonly Remembered[]): Search {
+  const forms = remembered.flatMap(({ kind, forms }) => forms.map(form => ({ kind, form })))
+  const heads = forms.map(({ form }) => form.slice(0, headCharacters))
+  return { forms, heads: createNeedles(heads, { ignoreCase: false }) }
+}
+
+/** Every spelling under which a value may travel. */
 function formsOf(value: string): string[] {
   const url = encodeURIComponent(value)
   const lowerUrl = url.replace(/%[0-9A-F]{2}/g, code => code.toLowerCase())
@@ -68,7 +85,7 @@ function formsOf(value: string): string[] {
     ...escapes.map(([characters, upper]) => unicodeEscaped(json, characters, upper)),
     ...[0, 1, 2].flatMap(offset => base64Forms(value, offset)),
   ]
-  return [...new Set(forms)].filter(form => form.length >= shortest).sort((a, b) => b.length - a.length)
+  return [...new Set(forms)].filter(form => form.length >= shortest)
 }
 
 /** Which characters JSON writers of other languages escape by number, and in which case. */

@@ -79,7 +79,7 @@ export type Made = Readonly<{ bytes: number; fileName: string; manifest: Manifes
 export async function makeBundle(options: BundleOptions): Promise<Made> {
   const { file, redactor, secrets, ringDir, nowMs, signal = new AbortController().signal } = options
   const window = await closedWindow(options.window, ringDir, nowMs)
-  const selfTest = createSelfTest(redactor, secrets)
+  const selfTest = createSelfTest(secrets)
   const about: PartContext['about'] = {
     device: options.device,
     createdAt: timeOf(nowMs),
@@ -121,6 +121,7 @@ export async function makeBundle(options: BundleOptions): Promise<Made> {
     inventory: options.inventory ?? (signal => takeInventory({ signal })),
     json: value => redactor.json(value),
     text: text => redactor.text(text),
+    textStream: source => redactor.stream(source),
     plantedSecret: selfTest.plantedSecret,
     seen,
   }

@@ -30,6 +30,12 @@ export type PartContext = Readonly<{
   json(value: unknown): string
   /** Any other text without secrets. */
   text(text: string): string
+  /**
+   * A file or the output of a program without secrets, of any length, in bounded memory, wherever its chunks were cut.
+   *
+   * @returns pieces of at most some 128 KiB, for `yield*`
+   */
+  textStream(source: AsyncIterable<Uint8Array | string>): AsyncGenerator<string>
   /** Goes into one record and into the inventory; a bundle in which it can be found is not shipped. */
   plantedSecret: string
   /** What the records have told to the parts that come after them. */

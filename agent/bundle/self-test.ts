@@ -1,7 +1,6 @@
 /** The proof that redaction works, in each bundle: a secret is planted, and everything that comes out is searched. */
 import { randomBytes } from 'node:crypto'
 import { createSecrets, type Secrets } from '../../transports/secrets.js'
-import type { Redactor } from '../redact.js'
 
 export interface SelfTest {
   readonly plantedSecret: string
@@ -14,8 +13,8 @@ export interface SelfTest {
 /** Overlap of two pieces, longer than any form of the planted secret. */
 const overlapCharacters = 512
 
-/** @param secrets the ones that `redactor` takes out */
-export function createSelfTest(redactor: Redactor, secrets: Secrets): SelfTest {
+/** @param secrets what must not be in it */
+export function createSelfTest(secrets: Secrets): SelfTest {
   const plantedSecret = plantedIn.get(secrets) ?? plant(secrets)
   // Known by itself as well, so that a redactor that does nothing is found out.
   const planted = createSecrets()
@@ -23,12 +22,12 @@ export function createSelfTest(redactor: Redactor, secrets: Secrets): SelfTest {
   let before = ''
   let failed = false
 
-  const isClean = (text: string): boolean => planted.scrub(text).text === text
+  const isClean = (text: string): boolean => planted.find(text).length === 0
 
   return {
     plantedSecret,
     search(piece) {
-      if (!isClean(before + piece) || !piece.split('\n').every(line => isRedacted(line, redactor))) failed = true
+      if (!isClean(before + piece) || !piece.split('\n').every(line => hasNone(line, secrets))) failed = true
       before = piece.slice(-overlapCharacters)
     },
     get failed() {
@@ -48,12 +47,16 @@ function plant(secrets: Secrets): string {
   return secret
 }
 
-/** Whether another pass would take out nothing more. */
-function isRedacted(line: string, redactor: Redactor): boolean {
-  if (redactor.text(line) === line) return true
+function hasNone(line: string, secrets: Secrets): boolean {
+  if (secrets.find(line).length === 0) return true
   // Seen as plain text an escape can look like the head of a secret; seen as JSON it cannot.
   const value = parse(line)
-  return value !== undefined && redactor.json(value) === JSON.stringify(value)
+  return value !== undefined && textsIn(value).every(text => secrets.find(text).length === 0)
+}
+
+function textsIn(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [String(value)]
+  return Object.entries(value).flatMap(([key, item]) => [key, ...textsIn(item)])
 }
 
 function parse(text: string): unknown {

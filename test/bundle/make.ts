@@ -7,7 +7,7 @@ import { type Part, Skipped } from '../../agent/bundle/part.js'
 import { parts as allParts } from '../../agent/bundle/parts.js'
 import { openBundle, verifyBundle } from '../../agent/bundle/unzip.js'
 import { readEpisodes, readRecords } from '../../agent/evidence/read.js'
-import { createRedactor } from '../../agent/redact.js'
+import { createRedactor, type Redactor } from '../../agent/redact.js'
 import { createSecrets } from '../../transports/secrets.js'
 import { patientParts as parts } from '../support/bundle-parts.js'
 import { draftOf, episodeOf, type Line, recordRing, story, storyStartMs } from '../support/recorded-ring.js'
@@ -325,7 +325,14 @@ t.test('no known secret is in any entry, however it was written', async t => {
 t.test('a redactor that misses something is found out, and nothing is shipped', async t => {
   const options = await prepare(t)
   const working = options.redactor
-  const blind = { text: (text: string) => text, json: (value: unknown) => JSON.stringify(value), removed: () => ({}) }
+  const blind: Redactor = {
+    text: text => text,
+    json: value => JSON.stringify(value),
+    async *stream(source) {
+      for await (const chunk of source) yield String(chunk)
+    },
+    removed: () => ({}),
+  }
   const partly: readonly (readonly [name: string, change: Partial<BundleOptions>])[] = [
     ['it takes out nothing', { redactor: blind }],
     [
