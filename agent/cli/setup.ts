@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import type { Protocol } from '../../transports/wire-event.js'
+import { childEnvironment } from '../child-environment.js'
 import { configFrom, standardFile } from '../config/load.js'
 import { checks } from '../doctor/checks.js'
 import { createFacts } from '../doctor/facts.js'
@@ -209,7 +210,8 @@ function next(io: Io, file: string): ExitCode {
 /** One that runs already takes the new configuration, too. */
 async function start(io: Io): Promise<ExitCode> {
   try {
-    for (const verb of ['enable', 'restart']) await promisify(execFile)('systemctl', [verb, 'hubrec.service'])
+    for (const verb of ['enable', 'restart'])
+      await promisify(execFile)('systemctl', [verb, 'hubrec.service'], { env: childEnvironment() })
     io.print('the recorder runs; next: `hubrec status`, and `hubrec doctor` whenever something is wrong')
     return 0
   } catch (error) {

@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
+import { childEnvironment } from '../child-environment.js'
 
 /** In the order they are asked: what cannot hang first, so that a time limit costs as little as possible. */
 export const inventoryParts = [
@@ -83,10 +84,8 @@ const notStarted = (error: unknown): string => `the inventory's process could no
 const childPath = fileURLToPath(new URL('./inventory-child.js', import.meta.url))
 
 function start(): ChildProcess {
-  const { PATH = '/usr/sbin:/usr/bin:/sbin:/bin', TZ } = process.env
   return fork(childPath, [], {
-    // Nothing else of our environment: it may hold the connection string.
-    env: { PATH, LC_ALL: 'C', ...(TZ === undefined ? {} : { TZ }) },
+    env: childEnvironment(),
     execArgv: ['--max-old-space-size=64'],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     // A group of its own, so that what it has started can be ended with it.

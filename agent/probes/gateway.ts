@@ -4,6 +4,7 @@ import dgram from 'node:dgram'
 import { isIPv4 } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { childEnvironment } from '../child-environment.js'
 import { fieldsOf, readText } from '../evidence/samples/files.js'
 import { parseRoutes4, parseRoutes6 } from '../evidence/samples/routes.js'
 import { ask, common, NotAsked, type Probe } from './probe.js'
@@ -83,9 +84,14 @@ export function presenceInArp(table: string, address: string, name: string): Pre
 /** IPv6 has no such file, so the one who can ask the kernel is asked; where there is no `ip`, nobody knows. */
 function lookInNeighbours(address: string, name: string): Promise<Presence | null> {
   return new Promise(resolve => {
-    execFile('ip', ['-6', 'neigh', 'show', 'to', address, 'dev', name], { timeout: 1_000 }, (error, stdout) => {
-      resolve(error === null ? presenceInNeighbours(stdout) : null)
-    })
+    execFile(
+      'ip',
+      ['-6', 'neigh', 'show', 'to', address, 'dev', name],
+      { timeout: 1_000, env: childEnvironment() },
+      (error, stdout) => {
+        resolve(error === null ? presenceInNeighbours(stdout) : null)
+      },
+    )
   })
 }
 

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:fs'
 import { type FileHandle, open, readlink, stat } from 'node:fs/promises'
+import { childEnvironment } from '../child-environment.js'
 
 /** What a run remembers of its stderr for the next one; `bytes` is how long the file was then. */
 export type Stderr =
@@ -98,8 +99,7 @@ function endOfJournal(
   const args = [`_PID=${pid}`, `_BOOT_ID=${bootId.replaceAll('-', '')}`]
   const options = ['-o', 'cat', '-n', String(journalLines), '--no-pager', '-q']
   return new Promise(resolve => {
-    // Its environment is not ours, which may hold the connection string.
-    const env = { PATH: process.env.PATH, LC_ALL: 'C' }
+    const env = childEnvironment()
     const child = spawn(command, [...args, ...options], { stdio: ['ignore', 'pipe', 'ignore'], env })
     let bytes = Buffer.alloc(0)
     let isCut = false

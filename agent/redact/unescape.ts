@@ -43,7 +43,8 @@ function readPercent(text: string, at: number): Escape | null {
   let start = at + 1
   while (text[start] === '2' && text[start + 1] === '5' && hexAt(text, start + 2) !== null) start += 2
   const code = hexAt(text, start)
-  return code === null ? null : { code, end: start + 2 }
+  // Of characters outside of ASCII no value that can be known by its shape is made.
+  return code === null || code > 0x7f ? null : { code, end: start + 2 }
 }
 
 /** Two hexadecimal digits. */

@@ -1,5 +1,6 @@
 /** What `ss` shows of TCP sockets: asked as a bounded child process, and read with an eye for what may be missing. */
 import { execFile } from 'node:child_process'
+import { childEnvironment } from '../child-environment.js'
 
 /** One socket, as far as the kernel shows it to us. */
 export type WatchedSocket = Readonly<{
@@ -43,7 +44,7 @@ export function askForSockets(addresses: readonly string[], command = 'ss'): Pro
       maxBuffer: outputBytesMax,
       timeout: limitMs,
       killSignal: 'SIGKILL',
-      env: { PATH: process.env.PATH, LC_ALL: 'C' },
+      env: childEnvironment(),
     } as const
     execFile(command, [flags, filter], options, (error, output) => {
       if (error) reject(error)

@@ -1,6 +1,7 @@
 /** Whether systemd starts the recorder, and watches over it. */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { childEnvironment } from '../../child-environment.js'
 import { exists } from '../../exists.js'
 import { type Check, failed, ok, skipped, warning } from '../check.js'
 
@@ -44,7 +45,7 @@ const wanted = ['LoadState', 'ActiveState', 'UnitFileState', 'WatchdogUSec', 'NR
 function show(signal: AbortSignal): Promise<Readonly<Record<(typeof wanted)[number], string | undefined>> | null> {
   const args = ['show', unitName, `--property=${wanted.join(',')}`]
   return new Promise(resolve => {
-    execFile('systemctl', args, { timeout: 5_000, signal }, (error, output) => {
+    execFile('systemctl', args, { timeout: 5_000, signal, env: childEnvironment() }, (error, output) => {
       if (error) return resolve(null)
       const found = new Map(
         output.split('\n').map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)] as const),

@@ -1,6 +1,7 @@
 /** Which access point each radio is connected to, by `iw`: a device that roams has another one than before. */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { childEnvironment } from '../../child-environment.js'
 import { readText } from './files.js'
 import { parseWireless } from './interfaces.js'
 import { seldom } from './seldom.js'
@@ -22,7 +23,12 @@ export const accessPoints = seldom('accessPoints', async ({ procRoot }) => {
 
 /** Nothing where there is no `iw`, or it is not allowed to ask. */
 function askIw(name: string): Promise<string> {
-  const options = { timeout: limitMs, maxBuffer: outputBytesMax, killSignal: 'SIGKILL' } as const
+  const options = {
+    timeout: limitMs,
+    maxBuffer: outputBytesMax,
+    killSignal: 'SIGKILL',
+    env: childEnvironment(),
+  } as const
   return new Promise(resolve => {
     execFile('iw', ['dev', name, 'link'], options, (error, output) => resolve(error ? '' : output))
   })
