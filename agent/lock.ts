@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import { readFile, readlink, realpath } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { dirname, resolve } from 'node:path'
+import { childEnvironment } from './child-environment.js'
 import { AgentError } from './errors.js'
 import { listen } from './unix-socket.js'
 
@@ -128,7 +129,7 @@ function parse(said: string): Pick<Holder, 'pid' | 'control'> | null {
 /** Whoever may not see the descriptors of the process, as another user, is not told. */
 const pidByKernel = (name: string): Promise<number | null> =>
   new Promise(resolve => {
-    execFile('ss', ['-xlpH'], { timeout: 2_000, maxBuffer: 4 << 20 }, (error, output) => {
+    execFile('ss', ['-xlpH'], { timeout: 2_000, maxBuffer: 4 << 20, env: childEnvironment() }, (error, output) => {
       const line = error ? undefined : output.split('\n').find(each => each.includes(`@${name.slice(1)}`))
       const pid = Number(/pid=(\d+)/.exec(line ?? '')?.[1] ?? Number.NaN)
       resolve(Number.isNaN(pid) ? null : pid)

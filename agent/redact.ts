@@ -17,6 +17,7 @@ export interface Redactor {
    * A text of any length in bounded memory, some 1 MiB, whatever its secrets are cut by.
    *
    * @param source UTF-8, or text; what is no UTF-8 becomes U+FFFD
+   * @throws what the source throws, after all that came before
    * @returns pieces of at most some 128 KiB
    */
   stream(source: AsyncIterable<Uint8Array | string>): AsyncGenerator<string>

@@ -35,7 +35,8 @@ export async function planBundle(options: PlanOptions): Promise<Plan> {
   const extent = await extentOf(ringDir, { sinceMs: window.since, untilMs: window.until, ...(types ? { types } : {}) })
   const entries: PlannedEntry[] = []
   for (const { name } of allParts.filter(choice.takesPart)) entries.push(planned(name, extent))
-  const context = { window, stateDir, signal, text: (text: string) => redactor.text(text) }
+  const { text, stream: textStream } = redactor
+  const context = { window, stateDir, signal, text, textStream }
   for await (const { name, bytesMax = null } of gathered(collect, choice, context)) {
     entries.push({ name, bytes: bytesMax, is: bytesMax === null ? null : 'atMost' })
   }

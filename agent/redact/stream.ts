@@ -11,6 +11,7 @@ const pieceCharacters = 64 << 10
 
 /**
  * @param source UTF-8, or text; cut anywhere
+ * @throws what the source throws, after all that came before
  * @returns pieces of at most some 128 KiB, which end with a line where lines are not longer than that
  */
 export async function* redactStream(
@@ -20,26 +21,27 @@ export async function* redactStream(
 ): AsyncGenerator<string> {
   const decoder = new StringDecoder('utf8')
   let kept = ''
-  for await (const chunk of source) {
-    const text =
-      typeof chunk === 'string' ? chunk : decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length))
-    // A chunk may be as long as its source likes.
-    for (let at = 0; at < text.length; at += pieceCharacters) {
-      kept += text.slice(at, at + pieceCharacters)
-      if (kept.length < keptCharacters + pieceCharacters) continue
-      const spans = merged(find(kept))
-      const end = cutOf(kept, spans)
-      yield counted(
-        replaced(
-          kept.slice(0, end),
-          spans.filter(span => span.end <= end),
-        ),
-      )
-      kept = kept.slice(end)
+  let failure: unknown = null
+  try {
+    for await (const chunk of source) {
+      const text = typeof chunk === 'string' ? chunk : decoder.write(Buffer.from(chunk))
+      // A chunk may be as long as its source likes.
+      for (let at = 0; at < text.length; at += pieceCharacters) {
+        kept += text.slice(at, at + pieceCharacters)
+        if (kept.length < keptCharacters + pieceCharacters) continue
+        const spans = merged(find(kept))
+        const end = cutOf(kept, spans)
+        const done = spans.filter(span => span.end <= end)
+        yield counted(replaced(kept.slice(0, end), done))
+        kept = kept.slice(end)
+      }
     }
+  } catch (error) {
+    failure = error ?? new Error('unknown')
   }
   kept += decoder.end()
   if (kept !== '') yield counted(replaced(kept, merged(find(kept))))
+  if (failure !== null) throw failure
 }
 
 /** Where no secret is cut in two, nor what it is known by cut off: at a line's end, if there is one. */

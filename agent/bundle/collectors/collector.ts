@@ -8,12 +8,12 @@ export type Collector = Readonly<{
   /**
    * One part for each thing that it gathers, known when its turn comes.
    *
-   * @param context of the bundle; what is not to be shipped as it is goes through its `text` and `json`
+   * @param context of the bundle; what is not to be shipped as it is goes through its `text` and `textStream`
    */
   partsOf(settings: CollectorSettings, context: CollectContext): AsyncIterable<Part> | Iterable<Part>
 }>
 
-export type CollectContext = Pick<PartContext, 'text' | 'window' | 'signal' | 'stateDir'>
+export type CollectContext = Pick<PartContext, 'text' | 'textStream' | 'window' | 'signal' | 'stateDir'>
 
 /** Beyond the time that what is gathered from may take: to write out what it gave. */
 export const writingMs = 5_000

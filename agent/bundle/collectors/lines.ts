@@ -2,9 +2,6 @@
 import { StringDecoder } from 'node:string_decoder'
 import type { PartContext } from '../part.js'
 
-/** Gathered before they are redacted: a secret may lie over several lines. */
-const pieceCharacters = 32 << 10
-
 /** A line that is longer is left out whole: cut, it might show half a secret that nobody knows by its half. */
 const lineCharactersMax = 256 << 10
 
@@ -16,32 +13,25 @@ const lineCharactersMax = 256 << 10
 export async function* redactedLines(
   chunks: AsyncIterable<Buffer>,
   bytesMax: number,
-  { text }: Pick<PartContext, 'text'>,
+  { textStream }: Pick<PartContext, 'textStream'>,
 ): AsyncGenerator<string> {
-  let piece = ''
+  yield* textStream(linesWithin(chunks, bytesMax))
+}
+
+async function* linesWithin(chunks: AsyncIterable<Buffer>, bytesMax: number): AsyncGenerator<string> {
   let bytes = 0
-  let failure: unknown = null
-  try {
-    for await (const line of linesOf(chunks)) {
-      bytes += Buffer.byteLength(line)
-      if (bytes > bytesMax) throw new Error(`cut after ${bytesMax} bytes, which is all it may have`)
-      piece += line
-      if (piece.length < pieceCharacters) continue
-      yield text(piece)
-      piece = ''
-    }
-  } catch (error) {
-    failure = error ?? new Error('unknown')
+  for await (const line of linesOf(chunks)) {
+    bytes += Buffer.byteLength(line)
+    if (bytes > bytesMax) throw new Error(`cut after ${bytesMax} bytes, which is all it may have`)
+    yield line
   }
-  if (piece !== '') yield text(piece)
-  if (failure !== null) throw failure
 }
 
 /** The same of the newest lines: what was before them is dropped, and told at the end, whatever ends it. */
 export async function* newestRedactedLines(
   chunks: AsyncIterable<Buffer>,
   bytesMax: number,
-  context: Pick<PartContext, 'text'>,
+  context: Pick<PartContext, 'textStream'>,
 ): AsyncGenerator<string> {
   const kept: Buffer[] = []
   let bytes = 0

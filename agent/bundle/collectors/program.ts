@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants, setPriority } from 'node:os'
 import { PassThrough, type Readable } from 'node:stream'
+import { childEnvironment } from '../../child-environment.js'
 import { Skipped, TimeOver } from '../part.js'
 import type { HostCommand } from './host-commands.js'
 
@@ -30,7 +31,7 @@ export async function* runProgram(command: HostCommand, options: ProgramOptions)
   const { searchPath, timeLimitMs, signal } = options
   signal.throwIfAborted()
   const child = spawn(program, command.arguments, {
-    env: { PATH: searchPath, LC_ALL: 'C.UTF-8' },
+    env: { ...childEnvironment({ PATH: searchPath }), LC_ALL: 'C.UTF-8' },
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own, so that what it starts can be ended with it.

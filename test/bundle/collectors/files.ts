@@ -214,6 +214,7 @@ t.test('a file that grows while it is read is read as far as it was', async t =>
   const all = { journal: [], edgeModules: [], commands: [], ...settings }
   const context = {
     text: (text: string) => text,
+    textStream: createRedactor(createSecrets()).stream,
     json: JSON.stringify,
     window: { since: 0, until: 1 },
     stateDir: '/nowhere',

@@ -1,5 +1,7 @@
 import t from 'tap'
 import { newestRedactedLines, redactedLines } from '../../../agent/bundle/collectors/lines.js'
+import { createRedactor } from '../../../agent/redact.js'
+import { createSecrets } from '../../../transports/secrets.js'
 
 async function* inChunks(text: string, chunkBytes: number, failure?: Error): AsyncGenerator<Buffer> {
   const bytes = Buffer.from(text)
@@ -7,7 +9,11 @@ async function* inChunks(text: string, chunkBytes: number, failure?: Error): Asy
   if (failure) throw failure
 }
 
-const context = { text: (text: string) => text.replaceAll('secret', '[gone]') }
+const { stream: textStream } = createRedactor(createSecrets(), [
+  text =>
+    [...text.matchAll(/secret/g)].map(({ index }) => ({ kind: 'gone', from: index, start: index, end: index + 6 })),
+])
+const context = { textStream }
 
 /** All that came, and how it ended. */
 const outcome = async (pieces: AsyncIterable<string>) => {
@@ -24,11 +30,11 @@ t.test('lines come whole and redacted, however their bytes arrive', async t => {
   const text = 'a secret\nä€😀 secret\n\r\n\nthe last has no end, secret'
   for (const chunkBytes of [1, 2, 3, 7, 1_000]) {
     t.strictSame(await outcome(redactedLines(inChunks(text, chunkBytes), 1_000, context)), {
-      text: text.replaceAll('secret', '[gone]'),
+      text: text.replaceAll('secret', '[removed:gone]'),
       ended: null,
     })
     t.strictSame(await outcome(newestRedactedLines(inChunks(text, chunkBytes), 1_000, context)), {
-      text: text.replaceAll('secret', '[gone]'),
+      text: text.replaceAll('secret', '[removed:gone]'),
       ended: null,
     })
   }
