@@ -15,7 +15,7 @@ export type Replaced = Readonly<{ text: string; removed: Readonly<Record<string,
 /** Of spans that overlap one is made, of the kind of the one that begins first, and of those the longest. */
 export function merged(spans: readonly Span[]): readonly Span[] {
   if (spans.length < 2) return spans
-  const sorted = [...spans].sort((a, b) => a.start - b.start || b.end - a.end)
+  const sorted = isSorted(spans) ? spans : [...spans].sort((a, b) => a.start - b.start || b.end - a.end)
   const whole: Span[] = []
   for (const span of sorted) {
     const last = whole.at(-1)
@@ -28,6 +28,9 @@ export function merged(spans: readonly Span[]): readonly Span[] {
   }
   return whole
 }
+
+const isSorted = (spans: readonly Span[]): boolean =>
+  spans.every(({ start }, index) => index === 0 || start > spans[index - 1]!.start)
 
 /** @param spans as `merged` gives them */
 export function replaced(text: string, spans: readonly Span[]): Replaced {

@@ -44,6 +44,17 @@ export type Manifest = Readonly<{
   /** What would have belonged in it, and is not even an entry, or not all of one. */
   leftOut: readonly LeftOut[]
   legend: Legend
+  /** What was left out afterwards, by `hubrec scrub`; oldest first. */
+  scrubbed?: readonly Scrubbed[]
+}>
+
+export type Scrubbed = Readonly<{
+  /** Wall time, RFC 3339. */
+  at: string
+  /** As it was asked for: record types, entries, folders. */
+  excluded: readonly string[]
+  /** Entries that are not in it any more. */
+  entriesLeftOut: readonly string[]
 }>
 
 export type LeftOut = Readonly<{

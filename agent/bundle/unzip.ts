@@ -20,6 +20,8 @@ export interface Bundle {
   records(filter?: RecordFilter & Readonly<{ signal?: AbortSignal }>): AsyncGenerator<LogRecord | InferredGap>
   /** @throws AgentError `BUNDLE_INVALID` when they cannot be read */
   episodes(window?: Pick<RecordFilter, 'since' | 'until'>): Promise<Episode[]>
+  /** An entry's bytes as they are. @throws AgentError `BUNDLE_INVALID` where it is missing or damaged */
+  content(name: string): AsyncGenerator<Buffer>
 }
 
 /** An honest manifest is a page or two; gaps make it longer. */
@@ -51,6 +53,7 @@ export async function openBundle(file: string): Promise<Bundle> {
     // What was not asked for when it was made is not there, and nothing is wrong with that.
     records: filter => (holds('records.ndjson') ? readBundleRecords(file, filter ?? {}) : nothing()),
     episodes: async window => (holds('episodes.json') ? readBundleEpisodes(file, window ?? {}) : []),
+    content: name => readEntry(file, name),
   }
 }
 
@@ -192,6 +195,17 @@ function isEpisode(value: unknown): value is Episode {
     typeof verdict === 'object' &&
     verdict !== null
   )
+}
+
+async function* readEntry(file: string, name: string): AsyncGenerator<Buffer> {
+  const zip = await openZip(file)
+  try {
+    yield* await contentOf(zip, await findEntry(zip, name))
+  } catch (error) {
+    throw translated(error)
+  } finally {
+    zip.close()
+  }
 }
 
 async function* linesOf(file: string, name: string): AsyncGenerator<string> {

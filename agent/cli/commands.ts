@@ -12,6 +12,7 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   mark: async () => (await import('./mark.js')).mark,
   bundle: async () => (await import('./bundle.js')).bundle,
   report: async () => (await import('./report.js')).report,
+  scrub: async () => (await import('./scrub.js')).scrub,
   verify: async () => (await import('./verify.js')).verify,
   diagnose: async () => (await import('./diagnose.js')).diagnose,
 }

@@ -46,6 +46,18 @@ export function isOf(text: string, at: number, mask: number): boolean {
 /** Where what begins at `at` ends. The same for each place in between. */
 export type Reach = (text: string, at: number) => number
 
+/** As far as there are capital letters alone, or small ones, or digits, and whatever is none of them. */
+export const oneSortEnd: Reach = (text, start) => {
+  let sort = 0
+  let at = start
+  for (; at < text.length; at++) {
+    const found = isOf(text, at, lower) ? lower : isOf(text, at, digit) ? digit : isOf(text, at, upper) ? upper : sort
+    if (sort !== 0 && found !== sort) return at
+    sort = found
+  }
+  return at
+}
+
 /** A text that is read from left to right by several who ask for the same runs. */
 export type Page = Readonly<{
   text: string

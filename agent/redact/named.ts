@@ -91,12 +91,12 @@ function valueAt(
   const opening = quoteAt(text, at)
   const start = opening?.end ?? at
   const closed = opening && closingAt(text, opening)
-  if (typeof closed === 'number') return isValue(text, start, closed, strictness) ? { start, end: closed } : null
+  if (typeof closed === 'number') return isValue(page, start, closed, strictness) ? { start, end: closed } : null
 
   const reach = of === undefined ? page.reach(start, bareEnd) : page.runEnd(start, of)
   const end = Math.min(reach, start + valueMax)
   if (closing !== null && opening === null) return literalAt(page, start, closing, strictness)
-  if (!isValue(text, start, end, strictness) || text[end - 1] === '(') return null
+  if (!isValue(page, start, end, strictness) || text[end - 1] === '(') return null
   if (isSentence && isInSentence(text, start, end)) return null
   return { start, end }
 }
@@ -106,9 +106,9 @@ function literalAt(page: Page, start: number, closing: Quote, strictness: Strict
   const { text } = page
   const end = page.reach(start, bareEnd)
   const value = text.slice(start, Math.min(end, start + 64))
-  if (!/^-?\d[\d.eE+-]*/.test(value)) return isValue(text, start, end, strictness) ? { start, end } : null
+  if (!/^-?\d[\d.eE+-]*/.test(value)) return isValue(page, start, end, strictness) ? { start, end } : null
   const [digits = ''] = /^-?\d[\d.eE+-]*/.exec(value) ?? []
-  if (!isValue(text, start, start + digits.length, strictness)) return null
+  if (!isValue(page, start, start + digits.length, strictness)) return null
   return { start, end: start + digits.length, quote: text.slice(closing.end - 1 - closing.backslashes, closing.end) }
 }
 
@@ -119,9 +119,10 @@ function isInSentence(text: string, start: number, end: number): boolean {
 }
 
 /** Of an XML element, what is in it. */
-function elementAt({ text }: Page, start: number, { strictness }: NamedOptions): Range | null {
+function elementAt(page: Page, start: number, { strictness }: NamedOptions): Range | null {
+  const { text } = page
   const end = text.slice(start, start + valueMax).search(/[<\n]/)
-  return end > 0 && text.startsWith('</', start + end) && isValue(text, start, start + end, strictness)
+  return end > 0 && text.startsWith('</', start + end) && isValue(page, start, start + end, strictness)
     ? { start, end: start + end }
     : null
 }

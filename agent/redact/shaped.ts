@@ -1,5 +1,5 @@
 /** Values that are secrets because of what they look like themselves. */
-import { alphanumeric, base64, digit, isOf, lower, type Page, upper } from './characters.js'
+import { alphanumeric, base64, isOf, oneSortEnd, type Page } from './characters.js'
 import { type Kind, type Range, valueMax } from './kind.js'
 import { isPlaceholder } from './values.js'
 
@@ -29,7 +29,7 @@ export function prefixed(
       if (!prefixes.some(prefix => prefix.length === headEnd - start && text.startsWith(prefix, start))) return null
       if (page.runEnd(headEnd, of) - headEnd < min) return null
       const end = Math.min(tokenEnd(page, headEnd, of), start + valueMax)
-      return end - headEnd >= min && (capitals || isVaried(text, headEnd, end)) && !isPlaceholder(text, headEnd, end)
+      return end - headEnd >= min && (capitals || isVaried(page, headEnd, end)) && !isPlaceholder(text, headEnd, end)
         ? { start, end }
         : null
     },
@@ -44,19 +44,8 @@ function tokenEnd(page: Page, at: number, mask: number): number {
   return end
 }
 
-const looked = 48
-
 /** Of more than one sort of characters, as words are not. */
-export function isVaried(text: string, start: number, end: number): boolean {
-  let sorts = 0
-  for (let at = start; at < Math.min(end, start + looked); at++) {
-    if (isOf(text, at, digit)) sorts |= digit
-    else if (isOf(text, at, upper)) sorts |= upper
-    else if (isOf(text, at, lower)) sorts |= lower
-    if ((sorts & (sorts - 1)) !== 0) return true
-  }
-  return false
-}
+export const isVaried = (page: Page, start: number, end: number): boolean => page.reach(start, oneSortEnd) < end
 
 /** A key of Azure's that says in its middle what it is, at a place that is always the same. */
 export function identifiable(kind: string, signatures: readonly string[], before: number, after: number): Kind {

@@ -1,5 +1,5 @@
 /** What a value looks like, and what only looks like one. */
-import { alphanumeric, digit, isOf, letter, lower, type Reach, upper, word } from './characters.js'
+import { alphanumeric, digit, isOf, letter, oneSortEnd, type Page, type Reach, word } from './characters.js'
 import { valueMax } from './kind.js'
 
 const code = (character: string): number => character.charCodeAt(0)
@@ -119,35 +119,25 @@ export type Strictness =
 /** So much of a value tells what it is. */
 const looked = 64
 
-export function isValue(text: string, start: number, end: number, strictness: Strictness): boolean {
+export function isValue(page: Page, start: number, end: number, strictness: Strictness): boolean {
+  const { text } = page
   if (isPlaceholder(text, start, end)) return false
   const length = end - start
   if (strictness === 'any') return !isWord(text, start, end)
   const isLong = length >= (strictness === 'opaque' ? 16 : 20)
   if (length < (strictness === 'opaque' ? 6 : 8)) return false
-  const sorts = sortsIn(text, start, Math.min(end, start + looked))
-  const isMixed = (sorts & (sorts - 1)) !== 0
-  if (!isMixed && !(strictness === 'opaque' && (isLong || (sorts === digit && length >= 12)))) return false
+  const isMixed = page.reach(start, oneSortEnd) < end
+  if (!isMixed && !(strictness === 'opaque' && (isLong || (length >= 12 && isOf(text, start, digit))))) return false
   if (isWord(text, start, end)) return false
   const value = text.slice(start, Math.min(end, start + looked))
   if (isReference(value)) return false
   if (strictness === 'opaque') return !/^[A-Z]?[a-z]{1,15}$/.test(value)
   if (/^[\d.:/+TZ-]+$/.test(value)) return false
-  return (sorts & digit) !== 0 || (isLong && !/[-_. /]/.test(value))
+  return /\d/.test(value) || (isLong && !/[-_. /]/.test(value))
 }
 
 const isWord = (text: string, start: number, end: number): boolean =>
   end - start <= 14 && words.has(text.slice(start, end).toLowerCase())
-
-function sortsIn(text: string, start: number, end: number): number {
-  let sorts = 0
-  for (let at = start; at < end; at++) {
-    if (isOf(text, at, lower)) sorts |= lower
-    else if (isOf(text, at, digit)) sorts |= digit
-    else if (isOf(text, at, upper)) sorts |= upper
-  }
-  return sorts
-}
 
 /** Code, a path, a URL, an address in memory, a time. */
 const isReference = (value: string): boolean =>

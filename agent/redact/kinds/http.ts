@@ -31,7 +31,7 @@ function scheme(kind: string, word: string, min: number): Kind {
       let start = end
       while (text[start] === ' ' && start - end < 8) start++
       const stop = Math.min(withPadding(text, page.runEnd(start, token68)), start + valueMax)
-      const isOne = stop - start >= min && isVaried(text, start, stop) && !isPlaceholder(text, start, stop)
+      const isOne = stop - start >= min && isVaried(page, start, stop) && !isPlaceholder(text, start, stop)
       return isOne ? { start, end: stop } : null
     },
   }

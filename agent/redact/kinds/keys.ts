@@ -1,7 +1,6 @@
 /** Private keys, hashes of passwords, and keys that say nothing of what they are for. */
 import { alphanumeric, base64, base64url, dot, equals, isOf, plusSlash } from '../characters.js'
 import type { Kind, Range } from '../kind.js'
-import { isVaried } from '../shaped.js'
 
 /** Longer ones are none. */
 const pemMax = 24_576
@@ -103,14 +102,15 @@ const isDigest =
 const unnamed: Kind = {
   kind: 'base64-key',
   anchors: ['='],
-  find({ text }, at, end) {
+  find(page, at, end) {
+    const { text } = page
     if (!isOf(text, at - 1, base64)) return null
     const isDouble = text[end] === '='
     const length = isDouble ? 86 : 43
     const start = at - length
     if (start < 0 || isOf(text, start - 1, edge) || isOf(text, at + (isDouble ? 2 : 1), base64 | equals)) return null
     for (let place = at - 1; place >= start; place--) if (!isOf(text, place, base64)) return null
-    if (!isVaried(text, start, at) || !hasAll(text, start, at)) return null
+    if (!hasAll(text, start, at)) return null
     return isDigest.test(text.slice(Math.max(0, start - 48), start)) ? null : { start, end: at + (isDouble ? 2 : 1) }
   },
 }
