@@ -1,4 +1,5 @@
 /** `hubrec scrub`: a bundle without what not everybody may see. */
+import { access, constants } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { createSecrets } from '../../transports/secrets.js'
 import { scrubBundle } from '../bundle/scrub.js'
@@ -40,6 +41,9 @@ export const scrub: Command = {
     ].filter(Boolean)
     if (problems.length > 0 || source === undefined || file === undefined)
       throw new AgentError('USAGE', problems.join('; '))
+    await access(source, constants.R_OK).catch((error: NodeJS.ErrnoException) => {
+      throw new AgentError('USAGE', `${source} cannot be read: ${error.code}`)
+    })
     const manifest = await scrubBundle({
       source,
       file: resolve(file),

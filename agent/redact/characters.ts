@@ -69,22 +69,23 @@ export type Page = Readonly<{
 /** Remembers the last run of each sort, so that to ask anew at each place of a run costs no more than to ask once. */
 export function createPage(text: string): Page {
   const known = new Map<number | Reach, { from: number; end: number }>()
-  const remembered = (at: number, sort: number | Reach, measure: () => number): number => {
-    const last = known.get(sort)
-    if (last !== undefined && at >= last.from && at <= last.end) return last.end
-    const end = measure()
-    if (last === undefined) known.set(sort, { from: at, end })
-    else Object.assign(last, { from: at, end })
+  const measure = (at: number, sort: number | Reach): number => {
+    if (typeof sort === 'function') return sort(text, at)
+    let end = at
+    while (isOf(text, end, sort)) end++
     return end
   }
-  return {
-    text,
-    runEnd: (at, mask) =>
-      remembered(at, mask, () => {
-        let end = at
-        while (isOf(text, end, mask)) end++
-        return end
-      }),
-    reach: (at, reach) => remembered(at, reach, () => reach(text, at)),
+  const reach = (at: number, sort: number | Reach): number => {
+    const last = known.get(sort)
+    if (last === undefined) {
+      const end = measure(at, sort)
+      known.set(sort, { from: at, end })
+      return end
+    }
+    if (at >= last.from && at <= last.end) return last.end
+    last.end = measure(at, sort)
+    last.from = at
+    return last.end
   }
+  return { text, runEnd: reach, reach }
 }
