@@ -9,6 +9,7 @@ import { noMemory, readEpisodes, readMemory } from './evidence/read.js'
 import { isMissing } from './exists.js'
 import type { ConnectionState } from './pipeline.js'
 import type { RingState } from './ring/ring.js'
+import { type OutboxState, readOutbox } from './upload/outbox.js'
 import type { Versions } from './versions.js'
 
 /** `hub` is `null` until a provisioning service has assigned one. */
@@ -46,7 +47,7 @@ export type Status = Readonly<{
   conditions: readonly Condition[]
   ring: (RingState | Readonly<{ bytes: number; budgetBytes: number | null; segments: number }>) &
     Readonly<{ dir: string }>
-  outbox: Readonly<{ waiting: number; bytes: number }>
+  outbox: OutboxState
   versions: Partial<Versions>
 }>
 
@@ -147,8 +148,6 @@ export async function statusFromRing(stateDir: string): Promise<Status> {
   const files = await sizesIn(dir)
   // Before the first start there is no ring, and that is an answer too.
   const memory = files.length === 0 ? noMemory : await readMemory(dir)
-  const waiting = await sizesIn(join(stateDir, 'outbox'))
-  const bundles = waiting.filter(({ name }) => name.endsWith('.zip'))
   const episodes = files.length === 0 ? [] : await readEpisodes(dir)
   const { lastFacts, lastRecord, openEpisodes } = memory
   const told = (lastFacts?.data ?? {}) as Partial<StartData>
@@ -177,7 +176,7 @@ export async function statusFromRing(stateDir: string): Promise<Status> {
       budgetBytes: told.ringBudgetBytes ?? null,
       segments: files.filter(({ name }) => name.endsWith('.log') || name.endsWith('.gz')).length,
     },
-    outbox: { waiting: bundles.length, bytes: bundles.reduce((sum, { bytes }) => sum + bytes, 0) },
+    outbox: await readOutbox(join(stateDir, 'outbox')),
     versions: told.versions ?? {},
   }
 }

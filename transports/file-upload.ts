@@ -311,12 +311,14 @@ const explanations: readonly Readonly<{ word: string; code: string; means: strin
   {
     word: 'DeviceMaximumActiveFileUploadLimitExceeded',
     code: '403006',
-    means: 'this device has ten file uploads under way, which is the limit; each counts until the hub is told its end',
+    means:
+      'this device has ten file uploads under way, which is the limit; each counts until the hub is told its end, or its SAS expires, ' +
+      'after an hour unless the hub is set to more; it is tried again',
   },
   {
     word: 'IotHubQuotaExceeded',
     code: '403002',
-    means: "the hub's daily message quota is used up; it returns at midnight UTC, or with more units",
+    means: "the hub's daily message quota is used up; it returns at midnight UTC, or with more units; ask again then",
   },
 ]
 

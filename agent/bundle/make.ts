@@ -59,6 +59,8 @@ export type BundleOptions = Readonly<{
   collect?: CollectorSettings
   /** Default: where the system's own programs are. */
   searchPath?: string
+  /** Told of each piece that goes in. */
+  onProgress?: (progress: Progress) => void
   /** Called once, when what fades within moments has been taken. */
   onFadingTaken?: () => void
   /** What `hubrec doctor` finds; by default that nobody asked. */
@@ -66,6 +68,12 @@ export type BundleOptions = Readonly<{
   /** Default: the host's. */
   inventory?: (signal: AbortSignal) => Promise<unknown>
 }>
+
+/**
+ * How many of the bundle's own parts are done; what is collected besides does not count. `bytes`: of all so far, before they
+ * are compressed; how many there will be is not known.
+ */
+export type Progress = Readonly<{ part: string; partsDone: number; partsTotal: number; bytes: number }>
 
 export type Made = Readonly<{ bytes: number; fileName: string; manifest: Manifest }>
 
@@ -131,9 +139,16 @@ export async function makeBundle(options: BundleOptions): Promise<Made> {
     const { parts = allParts, bytesMax: fileBytesMax = bytesMaxDefault } = options
     const bytesMax = fileBytesMax - reserveBytes
     const chosen = parts.filter(choice.takesPart)
+    let [partsDone, takenBytes] = [0, 0]
     const add = async (part: Part, partBytesMax: number): Promise<void> => {
-      const into = { zip, selfTest, signal, fromSeq, types: choice.types, bytesMax: partBytesMax }
+      const onPiece = (pieceBytes: number): void => {
+        takenBytes += pieceBytes
+        options.onProgress?.({ part: part.name, partsDone, partsTotal: chosen.length, bytes: takenBytes })
+      }
+      onPiece(0)
+      const into = { zip, selfTest, signal, fromSeq, types: choice.types, bytesMax: partBytesMax, onPiece }
       entries.push(await addPart(into, part, context))
+      if (chosen.includes(part)) partsDone += 1
     }
     for (const part of chosen) if (part.fades) await add(part, bytesMax)
     options.onFadingTaken?.()
@@ -239,10 +254,11 @@ type Into = Readonly<{
   types: readonly RecordType[] | undefined
   /** The file's, when the part is done. */
   bytesMax: number
+  onPiece(bytes: number): void
 }>
 
 async function addPart(into: Into, part: Part, context: Shared): Promise<Entry> {
-  const { zip, selfTest, signal, fromSeq, bytesMax } = into
+  const { zip, selfTest, signal, fromSeq, bytesMax, onPiece } = into
   signal.throwIfAborted()
   const startedMs = performance.now()
   const limit = new AbortController()
@@ -268,7 +284,9 @@ async function addPart(into: Into, part: Part, context: Shared): Promise<Entry> 
         if (zip.bytesWritten() > bytesMax) throw isBegun ? new Error(full) : new Skipped(full)
         selfTest.search(piece)
         isBegun = true
-        yield Buffer.from(piece)
+        const bytes = Buffer.from(piece)
+        yield bytes
+        onPiece(bytes.length)
         // A ring that is read from memory would otherwise keep the loop for itself.
         await breathe()
       }

@@ -21,7 +21,9 @@ import { createRedactor } from '../redact.js'
 import { deviceName, type StartData } from '../status.js'
 import { versions } from '../versions.js'
 import { type Command, type Io, text, type Values } from './command.js'
+import { mebibytes } from './mebibytes.js'
 import { sourceOptions, windowOptions } from './options.js'
+import { createProgressLine } from './progress-line.js'
 import { windowOf } from './source.js'
 
 const { config, 'state-dir': stateDir } = sourceOptions
@@ -68,10 +70,13 @@ export const bundle: Command = {
     await access(dirname(file), fileConstants.W_OK).catch((error: NodeJS.ErrnoException) => {
       throw new AgentError('USAGE', `${dirname(file)} cannot be written: ${error.code}`)
     })
+    const progress = createProgressLine()
     const made = await makeBundle({
       file,
       ...asked,
       bytesMax,
+      onProgress: ({ part, partsDone, partsTotal, bytes }) =>
+        progress.showBar(partsDone, partsTotal, `${part}, ${mebibytes(bytes)}`),
       requestedBy: 'hubrec bundle',
       why: 'asked for on this device',
       device: told?.device ? deviceName(told.device) : 'unknown',
@@ -86,6 +91,10 @@ export const bundle: Command = {
       secrets,
       signal: io.signal,
     })
+      .catch((error: NodeJS.ErrnoException) => {
+        throw error.syscall === undefined ? error : unwritten(file, error)
+      })
+      .finally(progress.end)
     const place = output === undefined ? resolve(made.fileName) : file
     if (place !== file) await rename(file, place)
     for (const line of tell(place, made, values)) io.print(line)
@@ -100,6 +109,10 @@ async function stateOf({ config }: Configured): Promise<unknown> {
   if (told === null) throw new Skipped(`no daemon answers at ${config.controlSocket}`)
   return told
 }
+
+/** A stick that is full or was pulled out is for the person at the gateway to mend. */
+const unwritten = (file: string, { code }: NodeJS.ErrnoException): AgentError =>
+  new AgentError('USAGE', `${file} could not be written: ${code}; nothing of it is left; name another place with -o`)
 
 /** Who runs knows more, and has the credential; else what can be found out without signing in. */
 async function examined(config: Configured, secrets: Secrets, { env }: Io, signal: AbortSignal): Promise<unknown> {

@@ -8,6 +8,7 @@ import { linesOf, reportOf, summaryOf } from '../doctor/tell.js'
 import { createRedactor, type Redactor } from '../redact.js'
 import { type Command, type ExitCode, type Io, text, type Values } from './command.js'
 import { sourceOptions } from './options.js'
+import { createProgressLine } from './progress-line.js'
 
 const protocols: readonly Protocol[] = ['mqtt', 'mqtt-ws', 'amqp', 'amqp-ws']
 
@@ -101,14 +102,11 @@ async function watch(values: Values, protocol: Protocol | undefined, io: Io): Pr
   return exitOf(all)
 }
 
-/** One line on the terminal that says what is being waited for, and goes away. */
+/** Says what is being waited for. */
 function createProgress() {
+  const line = createProgressLine()
   const open = new Set<string>()
-  const show = (): void => {
-    const waiting = [...open]
-    const said = waiting.length === 0 ? '' : `asking: ${waiting.join(', ')}`
-    process.stderr.write(`\r\x1b[K${said.slice(0, (process.stderr.columns ?? 80) - 1)}`)
-  }
+  const show = (): void => line.show(open.size === 0 ? '' : `asking: ${[...open].join(', ')}`)
   return {
     asking(id: string) {
       open.add(id)
@@ -118,6 +116,6 @@ function createProgress() {
       open.delete(id)
       show()
     },
-    end: () => void process.stderr.write('\r\x1b[K'),
+    end: line.end,
   }
 }

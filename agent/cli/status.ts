@@ -3,7 +3,9 @@ import { stat } from 'node:fs/promises'
 import { askRunning, SilentDaemon } from '../control.js'
 import { duration } from '../diagnosis/words.js'
 import { type ApplicationStatus, deviceName, type Status, statusFromRing } from '../status.js'
+import type { TaskSummary } from '../upload/task.js'
 import type { Command, Io } from './command.js'
+import { mebibytes } from './mebibytes.js'
 import { sourceOptions } from './options.js'
 import { placesOf } from './source.js'
 
@@ -78,7 +80,8 @@ function describe(status: Status): string[] {
     ),
     ...conditions.map(({ severity, text }) => `${severity.padEnd(11)} ${text}`),
     `ring        ${fill(ring)} in ${ring.segments} segments at ${ring.dir}`,
-    `outbox      ${outbox.waiting} waiting, ${mebibytes(outbox.bytes)}`,
+    `outbox      ${outbox.waiting} waiting, ${fill(outbox)}`,
+    ...outbox.tasks.map(describeTask),
   ]
 }
 
@@ -88,9 +91,20 @@ function describeApplication({ conn, pid, protocol, state, since, episode, lastE
   return `application ${conn} (pid ${pid}) ${state}${since === null ? '' : ` since ${since}`}, ${protocol}${last}`
 }
 
-const fill = ({ bytes, budgetBytes }: Status['ring']): string =>
+/** One collection of the history: when, what became of it, what it holds, who wanted it. */
+function describeTask(task: TaskSummary): string {
+  const { acceptedAt, kind, status, message, window, requestedBy, correlationId, bytesTotal, blobName } = task
+  const done = status === 'Running' && bytesTotal !== null ? ` ${percent(task.bytesDone ?? 0, bytesTotal)}` : ''
+  const size = bytesTotal === null ? '' : `, ${mebibytes(bytesTotal)}`
+  const place = blobName === null ? '' : ` as ${blobName}`
+  const said = message === '' ? '' : `: ${message}`
+  const span = `${window.from ?? 'the beginning'} to ${window.to ?? 'then'}`
+  return `collection  ${acceptedAt} ${status}${done}: ${kind}, ${span}${size}${place}, for ${requestedBy} (${correlationId})${said}`
+}
+
+const percent = (part: number, whole: number): string => `${Math.round((part / Math.max(1, whole)) * 100)} %`
+
+const fill = ({ bytes, budgetBytes }: Readonly<{ bytes: number; budgetBytes: number | null }>): string =>
   budgetBytes === null
     ? mebibytes(bytes)
-    : `${mebibytes(bytes)} of ${mebibytes(budgetBytes)} (${Math.round((bytes / budgetBytes) * 100)} %)`
-
-const mebibytes = (bytes: number): string => `${(bytes / (1 << 20)).toFixed(1)} MiB`
+    : `${mebibytes(bytes)} of ${mebibytes(budgetBytes)} (${percent(bytes, budgetBytes)})`

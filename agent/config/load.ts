@@ -55,7 +55,7 @@ export function configFrom(content: unknown, path: string, called: string, sourc
       result.problems.map(problem => inPlace(problem, overrides)),
     )
   const config = settle(result.settings, dirname(path))
-  const problems = socketProblems(config, result.settings)
+  const problems = socketProblems(config, result.settings, source)
   if (problems.length > 0)
     throw invalid(
       called,
@@ -65,11 +65,13 @@ export function configFrom(content: unknown, path: string, called: string, sourc
 }
 
 /** What only the paths that came of it show; one that was not given is told at what it came from. */
-function socketProblems(config: Config, given: Settings): Problem[] {
+function socketProblems(config: Config, given: Settings, { stateDir }: ConfigSource): Problem[] {
   const { controlSocket, ingestSocket } = config
   const tooLong = (['controlSocket', 'ingestSocket'] as const).flatMap(name => {
     const bytes = Buffer.byteLength(config[name])
     if (bytes <= socketPathBytesMax) return []
+    // A directory that is only read may be a copy, at any depth: nobody listens in it.
+    if (stateDir !== undefined && given[name] === null) return []
     const [path, made] = given[name] === null ? ['stateDir', ` for ${basename(config[name])} in it`] : [name, '']
     const instead = given[name] === null ? `, or ${name} elsewhere` : ''
     const limit = `a socket's has at most ${socketPathBytesMax}`

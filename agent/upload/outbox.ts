@@ -6,8 +6,10 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Secrets } from '../../transports/secrets.js'
 import { removeIfThere, writeFileDurably } from '../durable-file.js'
+import { AgentError } from '../errors.js'
+import { isMissing } from '../exists.js'
 import { makeDirectory } from '../make-directory.js'
-import { isUnmade, isUnsent, readTask, type Task } from './task.js'
+import { isUnmade, isUnsent, readTask, summaryOf, type Task, type TaskSummary } from './task.js'
 
 export type OutboxOptions = Readonly<{
   dir: string
@@ -36,8 +38,17 @@ export interface Outbox {
    * @returns the unfinished tasks that lost theirs
    */
   enforceQuota(keep: ReadonlySet<string>): Promise<readonly Task[]>
-  state(): Promise<Readonly<{ waiting: number; bytes: number }>>
+  state(): Promise<OutboxState>
 }
+
+/** `tasks`: the newest ten, the newest first. */
+export type OutboxState = Readonly<{
+  /** Tasks that are not done, or whose end the hub has not been told. */
+  waiting: number
+  bytes: number
+  budgetBytes: number | null
+  tasks: readonly TaskSummary[]
+}>
 
 const quotaBytesDefault = 64 << 20
 
@@ -96,6 +107,8 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
     for (const task of await readLeft(dir, warn)) {
       if (task.sasUrl !== null) rememberSasUrl(task.sasUrl, secrets)
       tasks.set(task.correlationId, task)
+      // Between the end of a task and the end of its file a power cut may lie. A failed one keeps its file.
+      if (task.phase === 'done' && task.status !== 'Failed') await removeIfThere(filePath(task.correlationId))
     }
     await forgetOldest()
   } catch (error) {
@@ -153,11 +166,56 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
     async state() {
       const all = [...tasks.values()]
       const sizes = await Promise.all(all.map(({ correlationId }) => fileBytes(correlationId)))
-      const waiting = all.filter(task => isUnmade(task) || isUnsent(task)).length
-      return { waiting, bytes: sizes.reduce((sum, bytes) => sum + bytes, 0) }
+      return stateOf(all, sizes, quotaBytes)
     },
   }
 }
+
+const shownMax = 10
+
+const stateOf = (tasks: readonly Task[], sizes: readonly number[], budgetBytes: number | null): OutboxState => ({
+  waiting: tasks.filter(task => isUnmade(task) || isUnsent(task)).length,
+  bytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
+  budgetBytes,
+  tasks: tasks.slice(-shownMax).reverse().map(summaryOf),
+})
+
+/**
+ * What lies there without a daemon; changes nothing. A directory that is not there is an empty outbox.
+ *
+ * @throws AgentError `RING_UNREADABLE` where it may not be read, or cannot be
+ */
+export async function readOutbox(dir: string): Promise<OutboxState> {
+  const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+    if (isMissing(error)) return []
+    throw new AgentError('RING_UNREADABLE', `${dir} cannot be read: ${error.code}`, [], { cause: error })
+  })
+  const tasks: Task[] = []
+  const sizes: number[] = []
+  for (const name of names) {
+    const [, , kind, temporary] = ownFile.exec(name) ?? []
+    if (temporary || !kind) continue
+    const path = join(dir, name)
+    // A daemon may be at work on another file of it at this moment.
+    if (kind === 'json')
+      tasks.push(...[await readFile(path, 'utf8').then(readTask, gone)].filter(task => task !== null))
+    else
+      sizes.push(
+        await stat(path).then(
+          ({ size }) => size,
+          () => 0,
+        ),
+      )
+  }
+  return stateOf(byAge(tasks), sizes, null)
+}
+
+function gone(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null
+  throw error
+}
+
+const byAge = (tasks: Task[]): Task[] => tasks.sort((a, b) => (a.acceptedAt < b.acceptedAt ? -1 : 1))
 
 /** The tasks by age. What belongs to none is removed; a file that is not whole has to be made again. */
 async function readLeft(dir: string, warn: (message: string) => void): Promise<Task[]> {
@@ -172,7 +230,7 @@ async function readLeft(dir: string, warn: (message: string) => void): Promise<T
     if (task?.correlationId === correlationId) tasks.push(await withFile(dir, task))
     else warn(`${name} in the outbox cannot be read and is left alone`)
   }
-  return tasks.sort((a, b) => (a.acceptedAt < b.acceptedAt ? -1 : 1))
+  return byAge(tasks)
 }
 
 async function withFile(dir: string, task: Task): Promise<Task> {

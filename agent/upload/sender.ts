@@ -204,8 +204,11 @@ export function createSender(options: SenderOptions): Sender {
     const troubleMs = Math.round(task.troubleMs + (nowMs() - progress.goodMs) + delayMs)
     progress.dueMs = nowMs() + delayMs
     const { message } = sequel
-    const changed = await outbox.update(task.correlationId, { ...sequel.change, message, troubleMs })
-    onStep(changed, `failed, next try in ${delayMs} ms`)
+    // What a task has ended with is not replaced by what became of the word that the hub is owed.
+    const isDone = task.phase === 'done'
+    const said = isDone ? {} : { message }
+    const changed = await outbox.update(task.correlationId, { ...sequel.change, ...said, troubleMs })
+    onStep(changed, `${isDone ? `the hub is not told its end yet: ${message}` : 'failed'}, next try in ${delayMs} ms`)
     if (troubleMs >= giveUpAfterMs) await giveUp(changed, message)
   }
 

@@ -89,6 +89,37 @@ export function viewOf(task: Task): TaskView {
   return { correlationId, status, message, bytesDone, bytesTotal, blobName }
 }
 
+/** A task in the history that `hubrec status` and GetStatus show; holds nothing of a `sasUrl`. */
+export type TaskSummary = TaskView &
+  Readonly<{
+    /** RFC 3339. */
+    acceptedAt: string
+    kind: 'bundle' | 'logs'
+    /** RFC 3339; `null` where a side is open. */
+    window: Readonly<{ from: string | null; to: string | null }>
+    requestedBy: string
+    why: string
+  }>
+
+export function summaryOf(task: Task): TaskSummary {
+  const { acceptedAt, request } = task
+  const { window, requestedBy, why } = request
+  return {
+    ...viewOf(task),
+    acceptedAt,
+    kind: request.logs ? 'logs' : 'bundle',
+    window: { from: timeOf(window.since), to: timeOf(window.until) },
+    requestedBy,
+    why,
+  }
+}
+
+/** A time that no date can say is an open side. */
+function timeOf(ms: number | undefined): string | null {
+  const date = new Date(ms ?? Number.NaN)
+  return Number.isNaN(date.getTime()) ? null : date.toISOString()
+}
+
 export const unknownTask = (correlationId: string): TaskView => ({
   correlationId,
   status: 'Unknown',

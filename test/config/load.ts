@@ -236,6 +236,8 @@ t.test('a socket whose path the kernel has no room for is refused, and so are tw
   t.strictSame(await problems({ stateDir: `${longest}d` }), [
     `stateDir: ${tooLong(108)} for control.sock in it; a socket's has at most 107: expected a shorter one, or controlSocket elsewhere`,
   ])
+  const read = await load(t, {}, {}, `${longest}/a copy of it`)
+  t.equal(read.config.stateDir, `${longest}/a copy of it`, 'a directory that is only read may lie as deep as it does')
   const umlauts = `/${'ä'.repeat(54)}`
   t.strictSame(await problems({ controlSocket: umlauts, ingestSocket: umlauts }), [
     `controlSocket: ${tooLong(109)}; a socket's has at most 107: expected a shorter one`,

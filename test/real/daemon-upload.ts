@@ -6,7 +6,10 @@ import t, { type Test } from 'tap'
 import { parts } from '../../agent/bundle/parts.js'
 import type { Episode } from '../../agent/evidence/episode.js'
 import type { RingHealth } from '../../agent/ring/ring.js'
+import type { Status } from '../../agent/status.js'
 import { type Identity, startHub } from '../hub/hub.js'
+import { isLong } from '../support/campaign.js'
+import { allHostileUrls } from '../support/hostile-urls.js'
 import { Gateway } from '../support/hubrec.js'
 import { entriesOf } from '../support/zip.js'
 
@@ -68,6 +71,13 @@ t.test('by the hub: the blob is whole, the hub is told, the story is in it and t
     hub.uploads.filter(({ deviceId }) => deviceId === identity.deviceId),
     [{ isSuccess: true }],
   )
+  const { payload: told } = await hub.invokeMethod(identity, { methodName: 'GetStatus', payload: {} })
+  const { outbox } = told as Status
+  t.match(outbox, {
+    waiting: 0,
+    budgetBytes: 64 << 20,
+    tasks: [{ ...task, kind: 'bundle', requestedBy: 'direct method UploadSupportBundle' }],
+  })
 
   const upload = hub.uploads.find(({ deviceId }) => deviceId === identity.deviceId)
   const blob = await hub.readBlob(upload?.containerName ?? '', upload?.blobName ?? '')
@@ -98,7 +108,18 @@ t.test('by the hub: the blob is whole, the hub is told, the story is in it and t
       t.notOk(text.includes(form), `${name} holds no key`)
     }
   }
+  const shown = new RegExp(
+    `collection  .* Completed: bundle, .* as ${task.blobName}, for direct method UploadSupportBundle`,
+  )
+  t.match(await gateway.run('status', '--config', gateway.configFile), { code: 0, out: shown })
   await stop()
+  t.match(
+    await gateway.run('status', '--state-dir', gateway.stateDir),
+    { code: 1, out: shown },
+    'also without a daemon',
+  )
+  const [down] = await gateway.json<Status>('status', '--state-dir', gateway.stateDir)
+  t.strictSame(down?.outbox, { ...outbox, bytes: 0, budgetBytes: null })
 })
 
 t.test('to a container that the configuration allows, also for a module, and nowhere else', async t => {
@@ -119,6 +140,12 @@ t.test('to a container that the configuration allows, also for a module, and now
   t.match(refused, { status: 400, payload: { message: /upload\.allowedContainers/ } })
   t.notOk(JSON.stringify(refused).includes('sig='))
 
+  const hostile = allHostileUrls.filter((_url, at) => isLong || at % 10 === 0)
+  for (const url of hostile) {
+    const { status, payload } = await call(identity, 'UploadSupportBundle', { schemaVersion: '1.0', sasUrl: url })
+    if (status !== 400 || !/^sasUrl: (expected|its host)/.test(payload.message)) t.fail(`${url}: ${status}`)
+  }
+
   const accepted = await call(identity, 'UploadSupportBundle', { schemaVersion: '1.0', sasUrl })
   t.equal(accepted.status, 200)
   const task = await finished(identity, accepted.payload.correlationId)
@@ -128,5 +155,9 @@ t.test('to a container that the configuration allows, also for a module, and now
   const signature = new URL(sasUrl).searchParams.get('sig') ?? 'no signature'
   for (const [name, text] of await entriesOf(file)) t.notOk(text.includes(signature), `${name} holds no signature`)
   await stop()
-  t.notOk(gateway.output.includes(signature), 'the log holds no signature')
+  const { out: records } = await gateway.run('logs', '--json', '--state-dir', gateway.stateDir)
+  t.match(records, '"step":"accepted"')
+  for (const secret of [signature, encodeURIComponent(signature), 'c2VjcmV0LXNpZ25hdHVyZS', 'evil.example']) {
+    t.notOk(gateway.output.includes(secret), 'neither log nor records hold a part of any URL')
+  }
 })

@@ -1,25 +1,18 @@
 /**
  * Uploads that are asked for through the stock service SDK, while the link, the hub, the storage and the daemon itself fail at random
- * block boundaries: each blob is what the daemon made, byte for byte, and the hub is told of each exactly once. Four with every
+ * block boundaries: each blob is what the daemon made, byte for byte, and the hub is told of each exactly once. Three with every
  * `npm test`, a hundred with HUBREC_TEST_LONG; UPLOAD_CAMPAIGN says how many in spite of both.
  */
-import type { ChildProcess } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import { linkSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { Task, TaskView } from '../../agent/upload/task.js'
 import { startHub } from '../hub/hub.js'
-import { serviceClient } from '../hub/service-client.js'
 import { among, countOf, isLong, randomFrom, seed, seedSaid } from '../support/campaign.js'
-import { Gateway } from '../support/hubrec.js'
-import { type OutboxWatch, watchOutbox } from '../support/outbox-watch.js'
-import { type Line, recordRing } from '../support/recorded-ring.js'
+import { hashOf, noisyLines, UploadingDevice } from '../support/uploading-device.js'
 
-const uploads = countOf('UPLOAD_CAMPAIGN', { slice: 4, long: 100 })
+const uploads = countOf('UPLOAD_CAMPAIGN', { slice: 3, long: 100 })
 /** No device is asked for more than ten in a minute. */
 const uploadsPerDevice = 5
 const blockBytes = 512 << 10
@@ -29,110 +22,11 @@ t.comment(seedSaid)
 const random = randomFrom(seed)
 const pick = <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)] as T
 const hub = await startHub()
-t.teardown(() => hub.close())
-const service = serviceClient(hub)
-
-/** Records that compressing makes little smaller, so that a bundle has three blocks, or five in the whole campaign. */
-const noisyLines = (): Line[] =>
-  Array.from({ length: isLong ? 1_500 : 900 }, (_, atS) => {
-    const words = Array.from({ length: 300 }, () => Math.floor(random() * 0xff_ffff_ffff).toString(36))
-    return { atS, type: 'log', conn: null, data: { msg: words.join(' ') } }
-  })
-
-const hashOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
-
-/** One device: its daemon in as many lives as it takes, its outbox as it is seen from beside. */
-class Device implements AsyncDisposable {
-  #daemon: ChildProcess | null = null
-  #watch: OutboxWatch | null = null
-  /** Names under which the files of the outbox stay when they are removed there, the newest last. */
-  readonly #kept: string[] = []
-
-  private constructor(
-    readonly deviceId: string,
-    readonly gateway: Gateway,
-  ) {}
-
-  static async make(deviceId: string): Promise<Device> {
-    await hub.addDevice(deviceId)
-    const gateway = await Gateway.make(hub, hub.connectionString(deviceId))
-    await recordRing(join(gateway.stateDir, 'ring'), noisyLines())
-    const device = new Device(deviceId, gateway)
-    await device.start()
-    device.#watch = await watchOutbox(device.outboxDir, task => device.#keep(task))
-    return device
-  }
-
-  get outboxDir(): string {
-    return join(this.gateway.stateDir, 'outbox')
-  }
-
-  get watch(): OutboxWatch {
-    if (this.#watch === null) throw new Error('the daemon was never started')
-    return this.#watch
-  }
-
-  /** Resolves once its methods are served. */
-  async start(): Promise<void> {
-    const from = hub.log.at(-1)?.n ?? 0
-    this.#daemon = this.gateway.start()
-    await hub.waitFor(event => event.type === 'subscribe' && event.deviceId === this.deviceId, { from })
-  }
-
-  async kill(): Promise<void> {
-    if (this.#daemon === null) return
-    const gone = once(this.#daemon, 'exit')
-    this.#daemon.kill('SIGKILL')
-    await gone
-  }
-
-  /** Nothing moves in the daemon meanwhile. */
-  async held(work: () => Promise<void>): Promise<void> {
-    this.#daemon?.kill('SIGSTOP')
-    try {
-      await work()
-    } finally {
-      this.#daemon?.kill('SIGCONT')
-    }
-  }
-
-  /** As the service SDK's user does it: what meets a device that is just coming back is asked again when it is there. */
-  async call(methodName: string, payload: object): Promise<{ status: number; payload: unknown }> {
-    for (;;) {
-      const from = (hub.log.at(-1)?.n ?? 0) + 1
-      try {
-        const request = { methodName, payload, connectTimeoutInSeconds: 0, responseTimeoutInSeconds: 10 }
-        const { result } = await service.invokeDeviceMethod(this.deviceId, request)
-        return result
-      } catch (error) {
-        if (!isAway(error)) throw error
-        await hub.waitFor(event => event.type === 'subscribe' && event.deviceId === this.deviceId, { from })
-      }
-    }
-  }
-
-  /** The hash of the file that the daemon made last. */
-  async madeHash(): Promise<string> {
-    return hashOf(await readFile(this.#kept.at(-1) ?? 'the daemon made nothing'))
-  }
-
-  #keep({ correlationId, phase, blocksDone }: Task): void {
-    if (phase !== 'sending' || blocksDone > 0) return
-    const name = join(this.gateway.dir, `kept-${this.#kept.length}.zip`)
-    // At once: the daemon goes on.
-    linkSync(join(this.outboxDir, `${correlationId}.zip`), name)
-    this.#kept.push(name)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#watch?.close()
-    await this.gateway[Symbol.asyncDispose]()
-  }
-}
-
-/** The service SDK's errors hold the hub's answer: 404103 nobody has subscribed, 504101 no answer came in time. */
-const isAway = (error: unknown): boolean =>
-  /404103|504101/.test(String((error as Readonly<{ responseBody?: unknown }>).responseBody))
+let device: UploadingDevice | null = null
+t.teardown(async () => {
+  await device?.[Symbol.asyncDispose]()
+  await hub.close()
+})
 
 /** When: as soon as the file is being made, so many blocks are acknowledged, or the blob is whole and the hub is still to be told. */
 type Boundary = 'making' | 'notifying' | number
@@ -149,14 +43,14 @@ const stallMs = (): number => among(random, 200, 2_000)
 
 /** Each leaves everything healed, or to be healed by what it has started. */
 const strikes = {
-  'link cut': async ({ deviceId }: Device) => hub.door(deviceId).cut('fin'),
-  'link reset': async ({ deviceId }: Device) => hub.door(deviceId).cut('rst'),
-  'link stalled': async ({ deviceId }: Device) => {
+  'link cut': async ({ deviceId }: UploadingDevice) => hub.door(deviceId).cut('fin'),
+  'link reset': async ({ deviceId }: UploadingDevice) => hub.door(deviceId).cut('rst'),
+  'link stalled': async ({ deviceId }: UploadingDevice) => {
     await hub.door(deviceId).set({ kind: 'blackHole', direction: 'both' })
     await sleep(stallMs())
     await hub.door(deviceId).heal()
   },
-  'hub busy': async ({ deviceId }: Device) =>
+  'hub busy': async ({ deviceId }: UploadingDevice) =>
     hub
       .door(deviceId)
       .set({ kind: 'http', status: 503, on: pick(['files', 'notifications']), times: among(random, 1, 2) }),
@@ -164,13 +58,13 @@ const strikes = {
     await hub.blobFault('refuse')
     await hub.blobFault(null)
   },
-  'storage away': async ({ watch }: Device, correlationId: string) => {
+  'storage away': async ({ watch }: UploadingDevice, correlationId: string) => {
     await hub.blobFault('refuse')
     // Until the daemon has met it, or had nothing to do with it any more.
     await watch.until(task => task.correlationId === correlationId && (task.phase !== 'sending' || task.message !== ''))
     await hub.blobFault(null)
   },
-  'storage stalled': async ({ watch }: Device, correlationId: string) => {
+  'storage stalled': async ({ watch }: UploadingDevice, correlationId: string) => {
     await hub.blobFault('stall')
     if (isLong && random() < 0.2) {
       await watch.until(
@@ -179,17 +73,17 @@ const strikes = {
     } else await sleep(stallMs())
     await hub.blobFault(null)
   },
-  'storage restarted': async (device: Device, correlationId: string) =>
+  'storage restarted': async (device: UploadingDevice, correlationId: string) =>
     // Azurite forgets what it has committed in its last five seconds, which a storage never does: not while that may be so.
     device.held(async () => {
       const { phase, blocksDone, bytesTotal } = device.watch.now(correlationId)
       if (phase === 'sending' && blocksDone * blockBytes < (bytesTotal ?? 0)) await hub.restartBlobStore()
     }),
-  'daemon killed': async (device: Device) => {
+  'daemon killed': async (device: UploadingDevice) => {
     await device.kill()
     await device.start()
   },
-} as const satisfies Readonly<Record<string, (device: Device, correlationId: string) => Promise<void>>>
+} as const satisfies Readonly<Record<string, (device: UploadingDevice, correlationId: string) => Promise<void>>>
 
 const kinds = Object.keys(strikes) as (keyof typeof strikes)[]
 
@@ -217,17 +111,15 @@ const planned = (): Strike[] =>
 /** How often each kind has struck an upload that was under way. */
 const struck = new Map<string, number>()
 
-let device: Device | null = null
-
 for (let upload = 0; upload < uploads; upload++) {
   const strikesOfThis = planned()
   const said = strikesOfThis.map(({ kind, boundary }) => `${kind} at ${boundary}`).join(', ')
   await t.test(`upload ${upload}: ${said}`, async t => {
-    if (upload % uploadsPerDevice === 0) {
+    if (device === null || upload % uploadsPerDevice === 0) {
       await device?.[Symbol.asyncDispose]()
-      device = await Device.make(`gate-${upload}`)
+      device = null
+      device = await UploadingDevice.make(hub, `gate-${upload}`, noisyLines(isLong ? 1_500 : 900, random))
     }
-    if (device === null) throw new Error('no device')
     const { deviceId, watch, gateway } = device
 
     const accepted = await device.call('UploadSupportBundle', { schemaVersion: '1.0' })
@@ -271,5 +163,4 @@ for (let upload = 0; upload < uploads; upload++) {
     t.comment(`${blob.length} bytes, ${told.length} uploads at the hub`)
   })
 }
-await device!?.[Symbol.asyncDispose]()
 t.comment(`strikes: ${JSON.stringify(Object.fromEntries(struck))}`)

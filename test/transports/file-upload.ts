@@ -62,7 +62,8 @@ t.test('the limit of ten uploads is explained with its number', async t => {
   t.strictSame(await refusalOf(link?.target('one-too-many.zip')), {
     message:
       'the hub refused with status 403, 403006, DeviceMaximumActiveFileUploadLimitExceeded: this device has ten file ' +
-      'uploads under way, which is the limit; each counts until the hub is told its end',
+      'uploads under way, which is the limit; each counts until the hub is told its end, or its SAS expires, after an ' +
+      'hour unless the hub is set to more; it is tried again',
     status: 403,
     hubCode: '403006',
     passing: true,

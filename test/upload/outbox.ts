@@ -3,7 +3,7 @@ import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { retryDelayMs } from '../../agent/upload/backoff.js'
-import { type OutboxOptions, openOutbox } from '../../agent/upload/outbox.js'
+import { type OutboxOptions, openOutbox, readOutbox } from '../../agent/upload/outbox.js'
 import type { Task } from '../../agent/upload/task.js'
 import { createSecrets } from '../../transports/secrets.js'
 
@@ -49,7 +49,7 @@ t.test('what was accepted is there after a restart, and its signature is a secre
   t.strictSame(reopened.tasks(), [{ ...waiting, blocksDone: 1, blobName: 'gate/bundle.zip' }])
   t.notMatch(secrets.scrub('x dGhlIHNpZ25hdHVyZQ== y').text, 'dGhlIHNpZ25hdHVyZQ')
   t.equal((await stat(join(dir, `${waiting.correlationId}.json`))).mode & 0o777, 0o600)
-  t.strictSame(await reopened.state(), { waiting: 1, bytes: 1_000 })
+  t.match(await reopened.state(), { waiting: 1, bytes: 1_000, budgetBytes: 64 << 20 })
 })
 
 t.test('a bundle that a power cut has left half made is made again, and remains are cleared away', async t => {
@@ -79,6 +79,22 @@ t.test('a bundle that a power cut has left half made is made again, and remains 
     ].sort(),
   )
   t.strictSame(warnings, [])
+})
+
+t.test('the file of a task that has come to its end is not kept over a power cut, that of a failed one is', async t => {
+  const dir = t.testdir()
+  const { outbox } = await open(dir)
+  const ended = (['Completed', 'Cancelled', 'Failed'] as const).map(status => task({ phase: 'done', status }))
+  for (const each of ended) {
+    await outbox.add(each)
+    await writeFile(outbox.filePath(each.correlationId), zip)
+  }
+  const { outbox: reopened } = await open(dir)
+  t.strictSame(reopened.tasks(), ended)
+  t.strictSame(
+    (await readdir(dir)).filter(name => name.endsWith('.zip')),
+    [`${ended[2]?.correlationId}.zip`],
+  )
 })
 
 t.test('a file that cannot be read is left alone and said', async t => {
@@ -132,6 +148,79 @@ t.test('the last fifty finished tasks are remembered, and those that still owe t
   const { outbox: reopened } = await open(dir)
   t.strictSame(reopened.tasks(), expected)
   t.equal((await readdir(dir)).length, 51)
+})
+
+t.test('the history is the newest ten, also for whoever reads beside the daemon, and changes nothing', async t => {
+  const dir = t.testdir()
+  t.strictSame(await readOutbox(join(dir, 'nowhere')), { waiting: 0, bytes: 0, budgetBytes: null, tasks: [] })
+  const { outbox } = await open(dir, { quotaBytes: 1_500 })
+  const request = { window: { since: 0, until: 60_000 }, requestedBy: 'somebody', why: 'to know' }
+  const logs = {
+    filter: { window: {}, tail: 1, loglevel: null, regex: null },
+    encoding: 'none',
+    contentType: 'text',
+  } as const
+  const old = Array.from({ length: 9 }, () => task({ phase: 'done', status: 'Completed' }))
+  const failed = task({
+    phase: 'done',
+    status: 'Failed',
+    message: 'the disk is full',
+    bytesTotal: null,
+    fileName: null,
+  })
+  const sending = task({
+    request: { ...request, logs },
+    sasUrl: 'https://account.example/c?sv=1&sig=dGhlIHNpZ25hdHVyZQ%3D%3D',
+    blobName: 'gate/some.log',
+    bytesTotal: 300_000,
+    blocksDone: 1,
+  })
+  for (const each of [...old, failed, sending]) await outbox.add(each)
+  await writeFile(outbox.filePath(sending.correlationId), zip)
+  await writeFile(join(dir, `${sending.correlationId}.json.tmp`), 'half')
+  await writeFile(join(dir, 'notes.txt'), 'somebody else’s')
+  const before = await readdir(dir)
+
+  const state = await outbox.state()
+  t.strictSame(state.tasks.slice(0, 2), [
+    {
+      correlationId: sending.correlationId,
+      status: 'Running',
+      message: '',
+      bytesDone: 262_144,
+      bytesTotal: 300_000,
+      blobName: 'gate/some.log',
+      acceptedAt: sending.acceptedAt,
+      kind: 'logs',
+      window: { from: '1970-01-01T00:00:00.000Z', to: '1970-01-01T00:01:00.000Z' },
+      requestedBy: 'somebody',
+      why: 'to know',
+    },
+    {
+      correlationId: failed.correlationId,
+      status: 'Failed',
+      message: 'the disk is full',
+      bytesDone: null,
+      bytesTotal: null,
+      blobName: null,
+      acceptedAt: failed.acceptedAt,
+      kind: 'bundle',
+      window: { from: null, to: null },
+      requestedBy: 'a test',
+      why: 'to wait',
+    },
+  ])
+  t.strictSame(
+    state.tasks.slice(2).map(({ correlationId }) => correlationId),
+    old
+      .slice(1)
+      .reverse()
+      .map(({ correlationId }) => correlationId),
+  )
+  t.strictSame({ ...state, tasks: [] }, { waiting: 1, bytes: 1_000, budgetBytes: 1_500, tasks: [] })
+  t.strictSame(await readOutbox(dir), { ...state, budgetBytes: null })
+  t.strictSame(await readdir(dir), before)
+  t.notMatch(JSON.stringify(state), /sig|account/)
 })
 
 t.test('many changes at once leave the last one on disk', async t => {
