@@ -27,6 +27,8 @@ export type MethodsDevice = Readonly<{
   failures: Told[]
   /** What would go to the ring and to the daemon's log, before any redaction. */
   told: string[]
+  /** Resolves when the next task has failed. */
+  failed(): Promise<void>
   /** Lets the making of the next bundle fail; resolves when its task has failed. */
   failNext(): Promise<void>
   outboxDir: string
@@ -40,13 +42,14 @@ export async function methodsDevice(
   {
     lines = story,
     uploads = {},
+    outboxDir: givenDir,
     ...change
-  }: Partial<MethodDeps> & { lines?: Iterable<Line>; uploads?: Partial<UploaderOptions> } = {},
+  }: Partial<MethodDeps> & { lines?: Iterable<Line>; uploads?: Partial<UploaderOptions>; outboxDir?: string } = {},
 ): Promise<MethodsDevice> {
   const dir = t.testdir()
   const secrets = createSecrets()
   await recordRing(join(dir, 'ring'), lines, { secrets })
-  const outboxDir = join(dir, 'outbox')
+  const outboxDir = givenDir ?? join(dir, 'outbox')
   const told: string[] = []
   const warn = (message: string): void => {
     told.push(message)
@@ -102,6 +105,9 @@ export async function methodsDevice(
     call: (name, payload = {}) => raw(name, Buffer.from(JSON.stringify(payload))),
     failures,
     told,
+    async failed() {
+      await once(steps, 'failed')
+    },
     async failNext() {
       const failed = once(steps, 'failed')
       if (makings.length === 0) await once(steps, 'making')

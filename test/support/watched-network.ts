@@ -4,7 +4,7 @@ import net from 'node:net'
 import type { Test } from 'tap'
 
 export type WatchedNetwork = Readonly<{
-  /** What was dialled, as it was given. */
+  /** `host:port`, as it was given, before the name is looked up; a path where it is a unix socket. */
   dialled: readonly string[]
   /** Names that the system's resolver was asked for. */
   asked: readonly string[]
@@ -17,8 +17,11 @@ export function watchNetwork(t: Test): WatchedNetwork {
   const { connect } = net.Socket.prototype
   const { lookup } = dns
   net.Socket.prototype.connect = function (this: net.Socket, ...given: unknown[]) {
-    dialled.push(JSON.stringify(given))
-    this.destroy(new Error('nothing is dialled in this test'))
+    // Node itself hands over its arguments as an array.
+    const [first] = given.flat() as [Readonly<{ host?: string; port?: number; path?: string }>]
+    dialled.push(first.path ?? `${first.host}:${first.port}`)
+    // Once whoever dials listens.
+    setImmediate(() => this.destroy(new Error('nothing is dialled in this test')))
     return this
   } as typeof connect
   dns.lookup = ((host: string, ...rest: unknown[]) => {
