@@ -286,7 +286,8 @@ export function createPipeline({
       const { newest, incarnation } = connection
       const episode = current(connection)
       if (!episode) return
-      const counted = episode.attempts !== newest.attempts || episode.waitedMs !== newest.waitedMs
+      // What was waited goes on growing, and is no reason to write.
+      const counted = episode.attempts !== newest.attempts
       // That nothing happens is news too: an application's SDK may have stopped trying.
       const isNews = !sayTheSame(newest, episode)
       if (!counted && !isNews) return

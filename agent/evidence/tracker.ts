@@ -249,7 +249,8 @@ export function step(tracker: Tracker, event: WireEvent, now: Instant, newId: ()
       return quiet(
         withEpisode(tracker, ({ waitedMs }) => ({
           waitedMs: waitedMs + event.delayMs,
-          dueMs: now.bootMs + event.delayMs,
+          // An application's wait is told when it is over.
+          dueMs: now.bootMs + (event.policy === 'application' ? 0 : event.delayMs),
         })),
       )
     case 'protocolChosen': {
@@ -542,6 +543,10 @@ function sessionClosed(
   return { tracker: next, effects: [{ do: 'recordSession', data }, record(next, episode, now)] }
 }
 
+/** Of the wait that goes on only what has passed of it. */
+const waitedUntil = ({ dialling }: Tracker, { waitedMs, dueMs }: OpenEpisode, now: Instant): number =>
+  dialling === null ? Math.max(0, waitedMs - Math.max(0, Math.round(dueMs - now.bootMs))) : waitedMs
+
 /** The episode's newest version, closed when it is known how it came back. */
 function record(tracker: Tracker, episode: OpenEpisode, now: Instant, cameBack: WayBack | null = null): EpisodeEffect {
   const ended = cameBack === null ? null : now
@@ -557,7 +562,7 @@ function record(tracker: Tracker, episode: OpenEpisode, now: Instant, cameBack: 
     session: episode.session,
     detectedAfterMs: episode.detectedAfterMs,
     attempts: episode.attempts,
-    waitedMs: episode.waitedMs,
+    waitedMs: waitedUntil(tracker, episode, now),
     sdkSaid: episode.sdkSaid,
   }
   const evidence = {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Episode, Verdict } from '../../agent/evidence/episode.js'
-import { begin, type Effect, openEpisode, type Remembered, step } from '../../agent/evidence/tracker.js'
+import { begin, type Effect, openEpisode, type Remembered, type Step, step } from '../../agent/evidence/tracker.js'
 import type { Closed, Protocol, WireEvent } from '../../transports/wire-event.js'
 
 const second = 1_000
@@ -51,7 +51,9 @@ const firstStart: Remembered = {
 const instantAt = (atMs: number) => ({ wallMs: startWallMs + atMs, monoMs: atMs, bootMs: bootedMs + atMs })
 
 /** Tell the tracker a story; return all that it wanted written. */
-function tell(remembered: Remembered, ...story: Told[]): readonly Effect[] {
+const tell = (remembered: Remembered, ...story: Told[]): readonly Effect[] => after(remembered, ...story).effects
+
+function after(remembered: Remembered, ...story: Told[]): Step {
   let ids = 0
   const newId = (): string => `e${++ids}`
   const { tracker, effects } = begin(remembered, instantAt(0), newId)
@@ -61,7 +63,7 @@ function tell(remembered: Remembered, ...story: Told[]): readonly Effect[] {
     state = next.tracker
     return next.effects
   })
-  return [...effects, ...wanted]
+  return { tracker: state, effects: [...effects, ...wanted] }
 }
 
 const episodesIn = (effects: readonly Effect[]) =>
@@ -117,6 +119,18 @@ t.test('a first start that fails is an episode from the start, before any sessio
       },
     ],
   )
+})
+
+t.test('of a wait that goes on only what has passed was waited; what an application tells is over', async t => {
+  const refused = closed(400, { by: 'network', how: 'error', stage: 'tcp' })
+  const waitedAt = (atMs: number, wait: Told): number | undefined =>
+    openEpisode(after(firstStart, connecting(10), refused, wait).tracker, instantAt(atMs))?.facts.waitedMs
+  const minute = 60 * second
+  t.equal(waitedAt(400, waits(400, minute)), 0)
+  t.equal(waitedAt(400 + 10 * second, waits(400, minute)), 10 * second)
+  t.equal(waitedAt(400 + 2 * minute, waits(400, minute)), minute, 'no more than was announced')
+  const application = at(400, { type: 'retryScheduled', delayMs: minute, failures: 1, policy: 'application' })
+  t.equal(waitedAt(500, application), minute)
 })
 
 t.test('a session that ends is recorded, and its episode opens with what ended it', async t => {
