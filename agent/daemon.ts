@@ -13,7 +13,7 @@ import { trustOf } from '../transports/trust.js'
 import { assignmentStore } from './assignment-store.js'
 import { makeBundle } from './bundle/make.js'
 import { conditionsIn } from './condition-checks.js'
-import { conditionCodes, createConditions } from './conditions.js'
+import { createConditions } from './conditions.js'
 import type { Config } from './config/config.js'
 import { describeConfig } from './config/describe.js'
 import { type ControlSocket, claimControlSocket } from './control.js'
@@ -57,7 +57,12 @@ import { countCalls, patienceMs as ringPatienceMs, watchRing } from './systemd/r
 import { servicePart } from './systemd/service.js'
 import { serviceStatus } from './systemd/status-line.js'
 import { watchSupervision } from './systemd/supervision.js'
-import { createTwinReport } from './twin-report.js'
+import { createChangeable } from './twin/changeable.js'
+import { twinProperties } from './twin/properties.js'
+import { createTwinSettings } from './twin/settings.js'
+import { reportedState } from './twin/state.js'
+import { accepted, counted, emptyTally } from './twin/tally.js'
+import { createTwin, type Twin } from './twin/twin.js'
 import { openOutbox } from './upload/outbox.js'
 import { viewOf } from './upload/task.js'
 import { createUploader } from './upload/uploader.js'
@@ -131,6 +136,20 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
   const device = deviceOf(credential.claims)
   const fingerprint = () => (identity ?? credential.claims).fingerprint
   const { hash } = describeConfig(config)
+  const changeable = createChangeable(config)
+  const twinSettings = config.twin.desired
+    ? createTwinSettings({
+        path: join(stateDir, 'twin.json'),
+        config,
+        properties: twinProperties,
+        parts: changeable.parts,
+        nowMs: () => clock.now().wallMs,
+        said: (message, fields) => log.info(message, fields),
+        warn: (message, err) => log.warn(message, err === undefined ? {} : { err }),
+      })
+    : null
+  // Before the ring is opened: by the budget of the configuration it might lose what it was told to keep.
+  await twinSettings?.begin()
   const clockAtStart = await readClock(clock)
   const host = { synchronised: clockAtStart.synchronised }
   const start: StartData = {
@@ -139,7 +158,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
     protocol: connection.protocol,
     credential: fingerprint(),
     configHash: hash,
-    ringBudgetBytes: config.ring.budgetBytes,
+    ringBudgetBytes: changeable.ringBudgetBytes,
     versions: versions(),
     clock: clockAtStart,
   }
@@ -147,7 +166,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
     const { bootId } = clock
     const now = clock.now()
     const said = pipeline?.context(conn) ?? noContext
-    const known = { ...start, credential: fingerprint() }
+    const known = { ...start, credential: fingerprint(), ringBudgetBytes: changeable.ringBudgetBytes }
     return { ...known, clock: { ...now, bootId }, startedAt: isoTime(startedAtMs), ...said }
   }
   // Before the ring is opened: what it writes then is of this run.
@@ -156,7 +175,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
   const { ring, recovery } = await openRing({
     dir: ringDir,
     disk,
-    budgetBytes: config.ring.budgetBytes,
+    budgetBytes: changeable.ringBudgetBytes,
     stamp,
     classes: recordClasses,
     context: () => JSON.parse(redactor.json(context())),
@@ -176,7 +195,11 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
       const { state, planned, verdict } = episode
       const { cause, confidence, title } = verdict
       const isOurs = episode.conn === conn
-      if (isOurs) verbose.episode(episode)
+      if (isOurs) {
+        verbose.episode(episode)
+        tally = counted(tally, episode)
+        twin?.look()
+      }
       const away = planned ? 'away as planned' : 'outage'
       const message = `${isOurs ? '' : `${episode.conn}: `}${state === 'open' ? away : 'back'}: ${title}`
       log[planned ? 'info' : 'warn'](message, { cause, confidence })
@@ -212,6 +235,8 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
 
   /** What is spoken by now. */
   let spoken = firstChoice(connection.protocol)
+  let tally = emptyTally(isoTime(startedAtMs))
+  let twin: Twin | null = null
   const present = { conn, protocol: spoken, credential: fingerprint(), bootId: clock.bootId }
   const remembered = remember(memory, { ...present, now: clock.now() })
   await records.record('start', start)
@@ -225,7 +250,12 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
   const stopListening = listenToSdk(verbose.sdk)
 
   const logSource = { ringDir, redactor, device, patterns: createPatterns() }
-  const outbox = await openOutbox({ dir: join(stateDir, 'outbox'), secrets, warn: message => log.warn(message) })
+  const outbox = await openOutbox({
+    dir: join(stateDir, 'outbox'),
+    secrets,
+    quotaBytes: changeable.outboxQuotaBytes,
+    warn: message => log.warn(message),
+  })
   /** What a reload has left of it; see `changesOf`. */
   let live = config
   const allowed = {
@@ -271,6 +301,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
     onStep: (task, step) => {
       log.info(`upload ${task.correlationId}: ${step}`)
       void records.record('task', { ...viewOf(task), step })
+      twin?.look()
     },
   })
 
@@ -278,6 +309,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
     const { code, text } = condition
     log[state === 'begun' ? 'warn' : 'info'](`${state === 'begun' ? '' : 'over: '}${text}`, { code })
     void records.record('condition', { ...condition, state }, state === 'begun' ? levels.warn : levels.info)
+    twin?.look()
   })
   const lookForConditions = (): void => {
     const { wallMs: nowMs, bootMs } = clock.now()
@@ -285,15 +317,35 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
     const facts = { ...software, nowMs, upMs: bootMs - startedBootMs, synchronised: host.synchronised }
     const lasting = { ring: ring.state, credential: credentialWatch.state(), verbosity: verbosity.raised() }
     conditions.look(conditionsIn({ ...facts, ...lasting }))
-    // Their texts repeat what a credential was refused with.
-    twinReport.look(JSON.parse(redactor.json(conditions.shown())))
   }
   const credentialWatch = watchCredential(clock, () => lookForConditions())
-  const twinReport = createTwinReport({
-    codes: conditionCodes,
-    nowMs: () => clock.now().bootMs,
-    warn: (message, err) => log.warn(message, { err }),
-  })
+  twin =
+    config.twin.report || config.twin.desired
+      ? createTwin({
+          settings: twinSettings,
+          state: config.twin.report
+            ? async () => {
+                lookForConditions()
+                const tasks = outbox.tasks()
+                const task = tasks.findLast(({ phase }) => phase !== 'done') ?? tasks.at(-1)
+                const state = reportedState({
+                  versions: start.versions,
+                  protocol: spoken,
+                  tally,
+                  conditions: conditions.shown(),
+                  ring: ring.state,
+                  outbox: await outbox.state(),
+                  task: task ? viewOf(task) : null,
+                })
+                // Texts may repeat what a credential was refused with.
+                return JSON.parse(redactor.json(state))
+              }
+            : null,
+          nowMs: () => clock.now().bootMs,
+          warn: (message, err) => log.warn(message, err === undefined ? {} : { err }),
+        })
+      : null
+  changeable.attach({ clock, ring, outbox, verbosity, onPace: () => void moments.emit('wanted') })
 
   const intake = createIntake({ records, clock, memory, note: (message, fields) => log.info(message, fields) })
   const ingest = await listenTo(config.ingestSocket, intake, log)
@@ -421,9 +473,14 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
         host.synchronised = snapshot.synchronised
       },
       inTurn(counter(records, clock), verbosity.look, lookForConditions),
-      { wanted: signal => once(moments, 'lost', { signal }), hubAddress: () => hubAddress },
+      {
+        intervalMs: () => changeable.sampleIntervalMs,
+        wanted: signal => once(moments, 'wanted', { signal }),
+        hubAddress: () => hubAddress,
+      },
     ),
     { name: 'recall', run: signal => verbose.run(signal) },
+    ...(twin === null ? [] : [twin.part]),
     ...(ingest === null ? [] : [ingest]),
     ...(watch === null ? [] : [watch.part]),
     // Unless the samples for the ring are as dense.
@@ -450,11 +507,12 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
               records.wire(conn, event, incarnation)
               probing.heard(event)
               if (event.type === 'tcpConnected') hubAddress = event.address
+              if (event.type === 'accepted') tally = accepted(tally, isoTime(clock.now().wallMs))
               if (event.type === 'pongReceived') roundTripMs = event.rttMs
               if (event.type === 'closed') {
                 hubAddress = null
                 roundTripMs = null
-                if (event.lastedMs !== null) moments.emit('lost')
+                if (event.lastedMs !== null) moments.emit('wanted')
               }
             },
             onIdentity: found => {
@@ -468,7 +526,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
             },
             onPacket: (header, incarnation) => verbose.note('wire', header, conn, incarnation),
             onMethod: methods,
-            ...(config.twin.report ? { onServed: twinReport.served } : {}),
+            ...(twin === null ? {} : { onServed: twin.served }),
           },
           signal,
         ),

@@ -16,7 +16,7 @@ export function samplerPart(
   clock: Clock,
   onClock: (snapshot: ClockSnapshot) => void,
   onTick: () => void,
-  asks: Pick<SamplerOptions, 'wanted' | 'hubAddress'>,
+  asks: Pick<SamplerOptions, 'intervalMs' | 'wanted' | 'hubAddress'>,
 ): Part {
   let before = clock.now()
   const record = (sample: Sample): void => {
@@ -27,9 +27,8 @@ export function samplerPart(
     void records.record('sample', sample, levels.debug)
     onTick()
   }
-  const { samples, stateDir } = config
-  const intervalMs = samples.intervalSeconds * 1e3
-  return { name: 'sampler', run: signal => runSampler({ intervalMs, stateDir, clock, record, signal, ...asks }) }
+  const { stateDir } = config
+  return { name: 'sampler', run: signal => runSampler({ stateDir, clock, record, signal, ...asks }) }
 }
 
 /** Samples for the verbose file. */

@@ -15,9 +15,11 @@ import type { AmqpError, AmqpFrame } from './amqp-frames.js'
 import { createAmqpWatch } from './amqp-watch.js'
 import { type Attempt, type Header, round, startAttempt, type Told } from './attempt.js'
 import { flatten } from './failure.js'
+import { type Answered, createQuestions } from './questions.js'
 import { rememberToken } from './remember-token.js'
 import type { Upgrade } from './socket-tap.js'
 import type { MethodAnswer, MethodRequest, Tap, TapFactory, TapListener, Wiring } from './transport.js'
+import { readTwin } from './twin-document.js'
 import type { Failure, OurReason } from './wire-event.js'
 
 /** Which protocol the frames travel in. */
@@ -31,11 +33,15 @@ const silenceFactor = 1.25
 /** How long the hub's own close may follow the loss of a methods link, before we end what cannot be called any more. */
 const methodsGraceMs = 100
 
+/** How soon the loss of one link of the twin follows that of the other. */
+const twinGraceMs = 100
+
 /** A close this soon after the first publish may be the hub's answer to it. */
 const publishEchoMs = 1_000
 
 const cbsOk = 200
 const methodsPath = '/methods/devicebound'
+const twinPath = '/twin'
 
 /** What SUBACK says for a refused subscription, so that a reader needs to know one number only. */
 const notGranted = 0x80
@@ -54,8 +60,8 @@ export function tapAmqpOver(road: AmqpRoad, wiring: Wiring, listener: TapListene
   let instance: amqpDevice.Amqp | null = null
   let isX509 = false
   let stopTokens = (): void => undefined
-  /** Reports that the hub has not answered: where a link never comes, the SDK waits for ever. */
-  const reporting = new Set<(error: Error) => void>()
+  /** Where a link never comes, the SDK waits for ever. */
+  const twinQuestions = createQuestions()
 
   const abandon = (why: OurReason): void => {
     reason = why
@@ -92,8 +98,13 @@ export function tapAmqpOver(road: AmqpRoad, wiring: Wiring, listener: TapListene
         askForEcho: () => askForEcho(this),
         gone: () => {
           letGo(this, links)
-          for (const fail of reporting) fail(lost)
-          reporting.clear()
+          twinQuestions.giveUp(lost)
+        },
+        twinDetached: () => {
+          twinQuestions.giveUp(new Error('the hub has detached the links of the twin'))
+          if (fused) return
+          if (instance) letTwinGo(instance)
+          listener.twinLost?.()
         },
       })
       current = connection
@@ -133,6 +144,11 @@ export function tapAmqpOver(road: AmqpRoad, wiring: Wiring, listener: TapListene
     ): void {
       super.attachReceiverLink(endpoint, options, (error, link) => {
         const connection = current
+        if (link && endpoint.endsWith(twinPath)) {
+          done(error, link)
+          makeReadable(link)
+          return
+        }
         if (!link || !connection || !endpoint.endsWith(methodsPath)) return done(error, link)
         const onRequest = (message: RheaMessage): void => {
           const request = connection.read(message)
@@ -161,8 +177,14 @@ export function tapAmqpOver(road: AmqpRoad, wiring: Wiring, listener: TapListene
       stopTokens = () => authenticationProvider.stop?.()
       // It would not try to sign again: only a new client does.
       authenticationProvider.on?.('error', () => abandon('renewal'))
+      this.on('twinDesiredPropertiesUpdate', (patch: unknown) => {
+        if (!fused) listener.desired?.(patch)
+      })
     }
   }
+
+  const askOfTwin = (put: (transport: amqpDevice.Amqp, answered: Answered<unknown>) => void): Promise<unknown> =>
+    fused || !instance ? Promise.reject(lost) : twinQuestions.ask(answered => put(instance!, answered))
 
   return {
     Transport: TappedAmqp,
@@ -171,16 +193,14 @@ export function tapAmqpOver(road: AmqpRoad, wiring: Wiring, listener: TapListene
       if (!fused) instance?.enableMethods(() => undefined)
     },
     answer: (requestId, answer) => (current ? current.answer(requestId, answer) : Promise.reject(lost)),
-    report: patch =>
-      new Promise((resolve, reject) => {
-        if (fused || !instance) return reject(lost)
-        reporting.add(reject)
-        instance.updateTwinReportedProperties(patch, error => {
-          reporting.delete(reject)
-          if (error) reject(error)
-          else resolve()
-        })
-      }),
+    async report(patch) {
+      await askOfTwin((transport, answered) => transport.updateTwinReportedProperties(patch, answered))
+    },
+    async readTwin() {
+      // Before the question: what changes in between is then told of, and its version says on which side of the answer it stands.
+      await askOfTwin((transport, answered) => transport.enableTwinDesiredPropertiesUpdates(answered))
+      return readTwin(await askOfTwin((transport, answered) => transport.getTwin(answered)))
+    },
     leaving: why => {
       reason = why
     },
@@ -211,6 +231,8 @@ type Surroundings = Readonly<{
   ourReason(): OurReason | null
   /** The hub believes us connected, and no method gets through. */
   methodsLost(): void
+  /** The hub has detached the twin's links, or one of them. */
+  twinDetached(): void
   /** The SDK says goodbye because of it, unless we are on our way out anyway. */
   methodsLeaving(): void
   /** @returns whether there is a session to ask in */
@@ -241,6 +263,8 @@ function connect(
   let methods: { sender: boolean; receiver: boolean; told: boolean } = { sender: false, receiver: false, told: false }
   /** The hub has ended a methods link. */
   let isDeaf = false
+  /** The hub has detached a link of the twin, and the other may follow. */
+  let isTwinLost = false
   /** It is known why it ends. */
   let isUnderstood = false
   let answers: amqpBase.SenderLink | null = null
@@ -328,6 +352,10 @@ function connect(
       attempt.refused('cbs', status, description)
     }
   }
+  const twinLost = (): void => {
+    isTwinLost = false
+    surroundings.twinDetached()
+  }
   const subscribed = (ok: boolean): void => {
     if (methods.told) return
     methods.told = true
@@ -370,6 +398,10 @@ function connect(
         isDeaf = true
         subscribed(false)
         attempt.after(methodsGraceMs, surroundings.methodsLost)
+      } else if (link === 'twin') {
+        // Its links mostly go together, and the SDK hears of it after us.
+        if (!isTwinLost) attempt.after(twinGraceMs, twinLost)
+        isTwinLost = true
       } else if (link === '$cbs') {
         // Without it no token can be renewed, and the SDK leaves as soon as it hears of it.
         endByHub('goodbye', failureOf(error))
@@ -544,6 +576,38 @@ type RheaSession = {
   outgoing: { next_transfer_id: number; window: number }
 }
 const inside = (base: amqpBase.Amqp): Internals => base as unknown as Internals
+
+/**
+ * The SDK parses what comes over the twin's link where nobody can catch what it throws; an answer that refuses has no body, or one
+ * that is no JSON, and would end the session.
+ */
+function makeReadable(link: amqpBase.ReceiverLink): void {
+  for (const each of link.listeners('message') as ((message: RheaMessage) => void)[]) {
+    link.on('message', (message: RheaMessage) => {
+      const { body } = message
+      const isReadable = body === undefined || body === null || isJson(payloadOf(body).toString())
+      each(isReadable ? message : { ...message, body: { content: '"no JSON"' } })
+    })
+    // Not before: with its last listener the link would leave.
+    link.removeListener('message', each)
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch (error) {
+    if (error instanceof SyntaxError) return false
+    throw error
+  }
+}
+
+/** Its links are attached anew by the next question: where the hub gives no reason, it does not notice that they are gone. */
+function letTwinGo(transport: amqpDevice.Amqp): void {
+  const { _twinClient: twin } = transport as unknown as { _twinClient: { detach(done: () => void): void } }
+  twin.detach(() => undefined)
+}
 
 /** rhea throws, or writes to the console, what nobody listens to. Whatever it is, the wire has told it. */
 function forgive(base: amqpBase.Amqp): void {

@@ -9,6 +9,7 @@ import duplexify from 'duplexify'
 import mqtt from 'mqtt'
 import { type Header, round, startAttempt } from './attempt.js'
 import { flatten } from './failure.js'
+import { createMqttTwin } from './mqtt-twin.js'
 import { rememberToken } from './remember-token.js'
 import type { Upgrade } from './socket-tap.js'
 import type { MethodAnswer, MethodRequest, Tap, TapFactory, TapListener, Wiring } from './transport.js'
@@ -46,7 +47,6 @@ export function tapMqttOver(road: MqttRoad, wiring: Wiring, listener: TapListene
   let current: Connection | null = null
   let instance: mqttDevice.Mqtt | null = null
   let stopTokens = (): void => undefined
-  let reports = 0
 
   const provider = {
     // Must never throw: the SDK's open() would then stay pending for ever.
@@ -55,11 +55,18 @@ export function tapMqttOver(road: MqttRoad, wiring: Wiring, listener: TapListene
       stopTokens()
       if (fused) return deadClient(options)
       if (options.password !== undefined) rememberToken(wiring.secrets, options.password.toString())
-      current = connect(road, wiring, listener, options, () => reason)
+      current = connect(road, wiring, { ...listener, event }, options, () => reason)
       return current.client
     },
   }
   const base = new mqttBase.MqttBase(provider)
+  const twin = createMqttTwin(base, patch => {
+    if (!fused) listener.desired?.(patch)
+  })
+  const event: TapListener['event'] = told => {
+    if (told.type === 'closed') twin.end()
+    listener.event(told)
+  }
 
   class TappedMqtt extends mqttDevice.Mqtt {
     constructor(authenticationProvider: AuthenticationProvider) {
@@ -69,6 +76,7 @@ export function tapMqttOver(road: MqttRoad, wiring: Wiring, listener: TapListene
       // The SDK's own readers throw at a topic they cannot read, where nobody can catch it; and nobody here needs them.
       base.removeAllListeners('message')
       base.on('message', (topic: string, payload: Buffer) => {
+        if (twin.take(topic, payload)) return
         const request = readMethod(topic, payload)
         if (request && !fused) listener.method(request)
       })
@@ -80,16 +88,15 @@ export function tapMqttOver(road: MqttRoad, wiring: Wiring, listener: TapListene
     renewsItself: false,
     enableMethods: () => instance?.enableMethods(() => undefined),
     answer: (requestId, answer) => publishAnswer(base, requestId, answer),
-    report: patch => {
-      reports += 1
-      return publish(base, `$iothub/twin/PATCH/properties/reported/?$rid=report-${reports}`, JSON.stringify(patch))
-    },
+    report: twin.report,
+    readTwin: twin.read,
     leaving: why => {
       reason = why
     },
     abandon: why => {
       reason = why
       fused = true
+      twin.end()
       current?.abandon()
     },
   }
@@ -183,6 +190,8 @@ function connect(
         return
       case 'suback': {
         const topics = subscriptions.get(packet.messageId ?? 0) ?? []
+        // Those of the twin are for who has asked for it.
+        if (!topics.some(topic => topic.startsWith(methodTopic))) return
         const granted = Object.fromEntries(
           topics.map((topic, index) => [topic, Number(packet.granted[index] ?? subackRefused)]),
         )

@@ -34,11 +34,8 @@ export type Supervision = Readonly<{
   onPacket?(header: PacketHeader, incarnation: number): void
   /** Answers a direct method. What it throws becomes a 500: every request gets an answer. */
   onMethod(request: MethodRequest): Promise<MethodAnswer>
-  /**
-   * Told when the hub has answered the subscription: `report` sets reported properties of the twin, until `ended` aborts. It must not
-   * throw.
-   */
-  onServed?(report: Tap['report'], ended: AbortSignal): void
+  /** Told when the hub has answered the subscription; it must not throw. */
+  onServed?(session: ServedSession): void
   /** How long a subscription to methods may be missing or refused before the incarnation is thrown away. Default: 30 s. */
   methodsProofMs?: number
   /** How often a session looks for a newer token or certificate, where somebody else renews it. Default: 30 s. */
@@ -48,6 +45,17 @@ export type Supervision = Readonly<{
   /** Default: timers; it rejects when the signal aborts. */
   wait?: (delayMs: number, signal: AbortSignal) => Promise<void>
 }>
+
+/** What may be asked of the hub while a session is served; what is asked after its end rejects. */
+export type ServedSession = Pick<Tap, 'report' | 'readTwin'> &
+  Readonly<{
+    /** Aborts with the session. */
+    ended: AbortSignal
+    /** After `readTwin`: told of each change of the desired properties, as it came. They must not throw. */
+    onDesired(told: (patch: unknown) => void): void
+    /** Changes are not told any more until the twin is read again. */
+    onTwinLost(told: () => void): void
+  }>
 
 const methodsProofMs = 30_000
 const renewalLookMs = 30_000
@@ -164,6 +172,8 @@ class Incarnation {
   #over = false
   #subscribed = false
   readonly #ended = new AbortController()
+  #onDesired: (patch: unknown) => void = () => undefined
+  #onTwinLost: () => void = () => undefined
   /** The hub has said that another client has the identity. */
   #stolen = false
   #answering = 0
@@ -183,6 +193,8 @@ class Incarnation {
       event: event => this.#onEvent(event),
       packet: header => supervision.onPacket?.(header, incarnation),
       method: request => void this.#onMethod(request),
+      desired: patch => this.#onDesired(patch),
+      twinLost: () => this.#onTwinLost(),
       nextAttempt: () => {
         this.#lastAttempt = nextAttempt()
         return this.#lastAttempt
@@ -253,7 +265,7 @@ class Incarnation {
       case 'subscribed':
         if (!event.ok || this.#subscribed) return
         this.#subscribed = true
-        this.supervision.onServed?.(patch => this.#tap.report(patch), this.#ended.signal)
+        this.supervision.onServed?.(this.#served())
         return
       case 'detached':
         if (event.condition === linkStolen) this.#stolen = true
@@ -268,6 +280,20 @@ class Incarnation {
         if (event.lastedMs === null) this.#renewed(false)
         this.#end?.(this.#endOf(event))
         return
+    }
+  }
+
+  #served(): ServedSession {
+    return {
+      report: patch => this.#tap.report(patch),
+      readTwin: () => this.#tap.readTwin(),
+      ended: this.#ended.signal,
+      onDesired: told => {
+        this.#onDesired = told
+      },
+      onTwinLost: told => {
+        this.#onTwinLost = told
+      },
     }
   }
 

@@ -5,6 +5,7 @@ import type { HttpProxy } from './proxy.js'
 import type { Secrets } from './secrets.js'
 import type { Lookup } from './socket-tap.js'
 import type { Trust } from './trust.js'
+import type { TwinDocument } from './twin-document.js'
 import type { ConnectingCredential, OurReason, PacketHeader, Protocol, WireEvent } from './wire-event.js'
 
 export type StepTimeoutsMs = Readonly<{ dns: number; tcp: number; tls: number; accept: number }>
@@ -43,10 +44,13 @@ export interface Tap {
   /** Resolves once the answer was handed to the socket, rejects when there is none any more. */
   answer(requestId: string, answer: MethodAnswer): Promise<void>
   /**
-   * Sets reported properties of the twin, by a merge patch. Over MQTT it resolves when the socket has it, over AMQP when the hub has;
-   * it rejects when there is no session, or none any more. Not to be asked for before the hub has answered the subscription.
+   * Sets reported properties of the twin, by a merge patch. It resolves when the hub has it, and rejects when the hub does not want
+   * it, has not answered within 30 s, or there is no session any more. Not to be asked for before the hub has answered the
+   * subscription.
    */
   report(patch: object): Promise<void>
+  /** The whole twin; from now on `desired` is told of what changes in it. Rejects as `report` does. */
+  readTwin(): Promise<TwinDocument>
   /** Why a goodbye that follows is said, so that `closed` can name it. */
   leaving(reason: OurReason): void
   /** Blows the fuse: the socket is destroyed, and this incarnation never opens another. */
@@ -58,6 +62,10 @@ export type TapListener = Readonly<{
   /** Each packet, before what came of it is told. */
   packet?(header: PacketHeader): void
   method(request: MethodRequest): void
+  /** A change of the twin's desired properties as it came: it need not be an object. */
+  desired?(patch: unknown): void
+  /** Changes of the twin's desired properties are not told any more, until the twin is read again. */
+  twinLost?(): void
   /** Numbers the attempts of the connection, over all incarnations. */
   nextAttempt(): number
 }>

@@ -73,13 +73,14 @@ export type Config = Readonly<{
     /** `ADDRESS` or `ADDRESS:PORT`; `null`: those of the host. */
     resolvers: readonly string[] | null
   }>
-  /** Whether lasting conditions are reported in the device twin. */
-  twin: Readonly<{ report: boolean }>
+  /** The device twin. `report`: whether the device's state stands in it; `desired`: whether it may change settings. */
+  twin: Readonly<{ report: boolean; desired: boolean }>
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
   /** Hubs whose sockets of other applications are watched from outside. */
   watch: readonly string[]
   /** Of a bundle's file. */
   bundle: Readonly<{ bytesMax: number }>
   collectors: CollectorSettings
-  upload: Readonly<{ allowedContainers: readonly string[]; privateHosts: readonly string[] }>
+  /** `quotaBytes`: what files that wait to be uploaded may take on disk. */
+  upload: Readonly<{ allowedContainers: readonly string[]; privateHosts: readonly string[]; quotaBytes: number }>
 }>

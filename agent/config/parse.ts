@@ -203,8 +203,10 @@ const resolver = check<string>(value => {
 
 const orNone = <T>(item: v.GenericSchema<unknown, T>, standard: T | null) => v.optional(v.nullable(item), standard)
 
+const yesOrNo = (standard: boolean) => v.optional(v.boolean('expected true or false'), standard)
+
 const probes = object({
-  enabled: v.optional(v.boolean('expected true or false'), true),
+  enabled: yesOrNo(true),
   controlHost: orNone(check<string>(isHostAndPort, 'expected HOST:PORT, the name in lower case'), null),
   controlName: orNone(host, 'www.msftconnecttest.com'),
   portalUrl: orNone(
@@ -269,7 +271,7 @@ const settings = object({
   ring: v.optional(object({ budgetBytes: whole(262_144, 2 ** 40, 16_777_216) }), {}),
   samples: v.optional(object({ intervalSeconds: whole(1, day, 10) }), {}),
   probes: v.optional(probes, {}),
-  twin: v.optional(object({ report: v.optional(v.boolean('expected true or false'), true) }), {}),
+  twin: v.optional(object({ report: yesOrNo(true), desired: yesOrNo(true) }), {}),
   logLevel: v.optional(v.picklist(logLevels, `expected one of ${logLevels.join(', ')}`), 'info'),
   watch: v.pipe(
     list(host),
@@ -277,7 +279,14 @@ const settings = object({
   ),
   bundle: v.optional(object({ bytesMax: whole(1 << 20, 2 ** 31, 32 << 20) }), {}),
   collectors: v.optional(collectors, {}),
-  upload: v.optional(object({ allowedContainers: list(container), privateHosts: list(host) }), {}),
+  upload: v.optional(
+    object({
+      allowedContainers: list(container),
+      privateHosts: list(host),
+      quotaBytes: whole(1_048_576, 2 ** 40, 67_108_864),
+    }),
+    {},
+  ),
 })
 
 function describe(issue: v.InferIssue<typeof settings>): Problem {

@@ -13,7 +13,8 @@ export type Sample = Readonly<Record<string, object | null>>
 export type Wanted = (signal: AbortSignal) => Promise<unknown>
 
 export type SamplerOptions = Readonly<{
-  intervalMs: number
+  /** Asked anew for each sample, so that it may change while it runs; a change holds from the next sample on. */
+  intervalMs: number | (() => number)
   stateDir: string
   clock: Clock
   /** Told once per sample. */
@@ -37,9 +38,10 @@ export type SamplerOptions = Readonly<{
  * A reading that hangs is not started again before it has ended, so it holds one file thread and not one more each time.
  */
 export async function runSampler(options: SamplerOptions): Promise<void> {
-  const { intervalMs, record, signal, readings = allReadings, readingLimitMs = 2_000 } = options
+  const { record, signal, readings = allReadings, readingLimitMs = 2_000 } = options
   const { stateDir, clock, procRoot = '/proc', sysRoot = '/sys', etcRoot = '/etc', runRoot = '/run' } = options
   const { wanted = () => new Promise(() => undefined), hubAddress } = options
+  const paceMs = (): number => (typeof options.intervalMs === 'number' ? options.intervalMs : options.intervalMs())
   const eventLoop = monitorEventLoopDelay({ resolution: eventLoopResolutionMs })
   const context = {
     stateDir,
@@ -57,11 +59,15 @@ export async function runSampler(options: SamplerOptions): Promise<void> {
   if (readings.some(({ name }) => name === eventLoopReading.name)) eventLoop.enable()
   try {
     let dueMs = performance.now()
+    let intervalMs = paceMs()
     while (!signal.aborted) {
       const sample = await takeSample(readings, context, busy, readingLimitMs, signal)
       if (signal.aborted) return
       record(sample)
       const nowMs = performance.now()
+      const isNewPace = intervalMs !== paceMs()
+      intervalMs = paceMs()
+      if (isNewPace) dueMs = nowMs
       // One that was wanted in between changes nothing for the next.
       if (nowMs > dueMs - slackMs) dueMs += intervalMs * Math.max(1, Math.ceil((nowMs - dueMs) / intervalMs))
       await untilDue(dueMs - nowMs, wanted, signal)

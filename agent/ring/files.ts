@@ -40,6 +40,8 @@ const reservePart = 0.05
 
 export class Files {
   readonly #options: FilesOptions
+  #budgetBytes: number
+  #filesMax: number
   /** Oldest first, without the one that is written. */
   segments: SegmentFile[] = []
   quarantined: Quarantined[] = []
@@ -57,6 +59,13 @@ export class Files {
 
   constructor(options: FilesOptions) {
     this.#options = options
+    this.#budgetBytes = options.budgetBytes
+    this.#filesMax = options.filesMax
+  }
+
+  setBudget(bytes: number, filesMax: number): void {
+    this.#budgetBytes = bytes
+    this.#filesMax = filesMax
   }
 
   get disk(): Disk {
@@ -74,12 +83,12 @@ export class Files {
 
   /** How much more may be written: within the budget, and without touching the disk's reserve. */
   get room(): number {
-    return Math.min(this.#options.budgetBytes, this.#diskMax) - this.reservedBytes
+    return Math.min(this.#budgetBytes, this.#diskMax) - this.reservedBytes
   }
 
   /** Whether there are as many as there may be, with the one that is written and one that is being made. */
   get isCrowded(): boolean {
-    return this.segments.length + this.quarantined.length + 2 >= this.#options.filesMax
+    return this.segments.length + this.quarantined.length + 2 >= this.#filesMax
   }
 
   /** Asks the disk how much room there is. One that does not say has enough, until it refuses. */

@@ -1,6 +1,6 @@
 /** The door of the ring for those who write. */
 import { realDisk } from './disk.js'
-import type { RingOptions, RingRecovery, RingWriter } from './ring.js'
+import type { Ring, RingOptions, RingRecovery } from './ring.js'
 import { Writer } from './writer.js'
 
 /**
@@ -13,7 +13,7 @@ import { Writer } from './writer.js'
  */
 export async function openRing(
   options: RingOptions,
-): Promise<{ ring: RingWriter; recovery: readonly RingRecovery[]; lastRecord: string | null }> {
+): Promise<{ ring: Ring; recovery: readonly RingRecovery[]; lastRecord: string | null }> {
   const writer = new Writer(options, options.disk ?? realDisk)
   return { ring: writer, ...(await writer.start()) }
 }

@@ -86,6 +86,17 @@ export interface RingWriter {
   close(): Promise<void>
 }
 
+/** A ring whose budget may change while it is written. */
+export interface Ring extends RingWriter {
+  /**
+   * Room for a smaller one is made at once: the oldest goes, and is told of, as on reaching any budget. Resolves when that is done, or
+   * when the disk refuses it; then it is made when it heals.
+   *
+   * @param bytes as `budgetBytes` of the options
+   */
+  setBudget(bytes: number): Promise<void>
+}
+
 export type RingState = Readonly<{
   /** Of all files as they are. */
   bytes: number

@@ -46,13 +46,12 @@ export type StoreListener = Readonly<{
  * so that `heal` can go on from there. One call at a time, except for `sync`.
  */
 export class Store implements Ground {
-  readonly recordBytesMax: number
-  readonly segmentBytes: number
   readonly files: Files
   readonly #options: RingOptions
   readonly #disk: Disk
   readonly #listener: StoreListener
   readonly #upkeep: Upkeep
+  #budgetBytes: number
 
   #active: TextSegment | null = null
   /** Not written to any more and not sealed yet, oldest first. */
@@ -87,8 +86,7 @@ export class Store implements Ground {
     this.#options = options
     this.#disk = disk
     this.#listener = listener
-    this.segmentBytes = segmentBytesOf(budgetBytes)
-    this.recordBytesMax = Math.min(recordBytesMax, Math.floor(budgetBytes / 2))
+    this.#budgetBytes = budgetBytes
     this.files = new Files({ dir, budgetBytes, filesMax: filesMaxOf(budgetBytes), disk, onWrite: listener.wrote })
     this.#upkeep = new Upkeep(this, exclusively)
   }
@@ -123,7 +121,21 @@ export class Store implements Ground {
   }
 
   get budgetBytes(): number {
-    return this.#options.budgetBytes
+    return this.#budgetBytes
+  }
+
+  /** Holds for what is written from now on; `keepToBudget` holds what is there to it. */
+  set budgetBytes(bytes: number) {
+    this.#budgetBytes = bytes
+    this.files.setBudget(bytes, filesMaxOf(bytes))
+  }
+
+  get segmentBytes(): number {
+    return segmentBytesOf(this.#budgetBytes)
+  }
+
+  get recordBytesMax(): number {
+    return Math.min(recordBytesMax, Math.floor(this.#budgetBytes / 2))
   }
 
   get classes() {
@@ -267,14 +279,14 @@ export class Store implements Ground {
   async #makeRoomAtOpen(): Promise<void> {
     try {
       await this.#upkeep.doWhatIsTold()
-      await this.#keepToBudget()
+      await this.keepToBudget()
     } catch (error) {
       if (codeOf(error) === '') throw error
     }
   }
 
-  /** A budget that has become smaller is kept from the start. */
-  async #keepToBudget(): Promise<void> {
+  /** A budget that has become smaller is kept at once. */
+  async keepToBudget(): Promise<void> {
     await this.files.lookForRoom()
     if (this.files.room >= 0) return
     if (!this.#active) await this.#create(segmentBytesMin)

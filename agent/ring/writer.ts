@@ -2,16 +2,7 @@
 import { codeOf, type Disk } from './disk.js'
 import type { Loss } from './gap.js'
 import { Queue, type Queued } from './queue.js'
-import type {
-  Durability,
-  GapReason,
-  RingLimits,
-  RingOptions,
-  RingRecovery,
-  RingState,
-  RingWriter,
-  Timers,
-} from './ring.js'
+import type { Durability, GapReason, Ring, RingLimits, RingOptions, RingRecovery, RingState, Timers } from './ring.js'
 import { batchBytesMax, Store, type Told } from './store.js'
 import { systemTimers } from './timers.js'
 import { WriteMeter } from './write-meter.js'
@@ -30,7 +21,7 @@ const standardLimits: RingLimits = {
 const queueLimit = { bytes: 4 * 1024 * 1024, records: 10_000 }
 const memoryLimit = { bytes: 1024 * 1024, records: 2_000 }
 
-export class Writer implements RingWriter {
+export class Writer implements Ring {
   readonly #store: Store
   readonly #options: RingOptions
   readonly #limits: RingLimits
@@ -119,7 +110,7 @@ export class Writer implements RingWriter {
   get state(): RingState {
     return {
       ...this.#store.size,
-      budgetBytes: this.#options.budgetBytes,
+      budgetBytes: this.#store.budgetBytes,
       writtenDayBytes: this.#meter.dayBytes,
       writesAreGrouped: this.#isGrouping,
       mode: this.#mode,
@@ -130,6 +121,13 @@ export class Writer implements RingWriter {
 
   turn(): Promise<void> {
     return this.#exclusively(async () => undefined)
+  }
+
+  setBudget(bytes: number): Promise<void> {
+    return this.#exclusively(async () => {
+      this.#store.budgetBytes = bytes
+      if (this.#mode === 'disk' && !this.#closed) await this.#store.keepToBudget()
+    })
   }
 
   close(): Promise<void> {

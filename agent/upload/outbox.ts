@@ -38,6 +38,8 @@ export interface Outbox {
    * @returns the unfinished tasks that lost theirs
    */
   enforceQuota(keep: ReadonlySet<string>): Promise<readonly Task[]>
+  /** Holds when room is made next. */
+  setQuota(bytes: number): void
   state(): Promise<OutboxState>
 }
 
@@ -59,7 +61,8 @@ const ownFile = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})
 
 /** Reads what an earlier run has left. A directory that cannot be read is an empty outbox, and said. */
 export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
-  const { dir, secrets, quotaBytes = quotaBytesDefault, warn } = options
+  const { dir, secrets, warn } = options
+  let { quotaBytes = quotaBytesDefault } = options
   const tasks = new Map<string, Task>()
   const writing = new Map<string, Promise<void>>()
   const filePath = (correlationId: string): string => {
@@ -161,6 +164,10 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
         if (task.phase !== 'done') lost.push(task)
       }
       return lost
+    },
+
+    setQuota(bytes) {
+      quotaBytes = bytes
     },
 
     async state() {

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Link } from '../../transports/file-upload.js'
 import type { Secrets } from '../../transports/secrets.js'
+import { createDoorbell } from '../doorbell.js'
 import { AgentError } from '../errors.js'
 import type { Part } from '../run-together.js'
 import type { Allowed } from './destination.js'
@@ -223,42 +224,3 @@ function createStoppable() {
 }
 
 const defaultWait = (delayMs: number, signal: AbortSignal): Promise<void> => sleep(delayMs, undefined, { signal })
-
-/** Wakes whoever waits for work. A ring that nobody waits for is remembered. */
-function createDoorbell() {
-  let wake: AbortController | null = null
-  let pending = false
-
-  return {
-    ring(): void {
-      pending = true
-      wake?.abort()
-    },
-    /** Waits for a ring, for `until`, or for the signal to abort. */
-    async rung(
-      signal: AbortSignal,
-      until: (bell: AbortSignal) => Promise<void> = bell => aborted(bell),
-    ): Promise<void> {
-      const controller = new AbortController()
-      const stop = (): void => controller.abort()
-      wake = controller
-      signal.addEventListener('abort', stop, { once: true })
-      if (pending || signal.aborted) controller.abort()
-      try {
-        await until(controller.signal)
-      } catch (error) {
-        if (!controller.signal.aborted) throw error
-      } finally {
-        pending = false
-        wake = null
-        signal.removeEventListener('abort', stop)
-      }
-    },
-  }
-}
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise(resolve => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })

@@ -39,7 +39,7 @@ const defaults: Config = {
     portalText: 'Microsoft Connect Test',
     resolvers: null,
   },
-  twin: { report: true },
+  twin: { report: true, desired: true },
   logLevel: 'info',
   watch: [],
   bundle: { bytesMax: 33_554_432 },
@@ -52,7 +52,7 @@ const defaults: Config = {
     timeLimitSeconds: 10,
     bytesMax: 1_048_576,
   },
-  upload: { allowedContainers: [], privateHosts: [] },
+  upload: { allowedContainers: [], privateHosts: [], quotaBytes: 67_108_864 },
 }
 
 const key = 'c2VjcmV0K2tleS9vZitodWJyZWMvd2l0aCtwbHVzZXM9PQ=='

@@ -19,6 +19,10 @@ export interface TappedClient {
   readonly secrets: Secrets
   /** The first event of this type, past or to come. */
   next<T extends WireEvent['type']>(type: T): Promise<Extract<WireEvent, { type: T }>>
+  /** The changes of desired properties, when so many have come. */
+  desired(count: number): Promise<readonly unknown[]>
+  /** Resolves when it was told that the twin's changes are not told any more. */
+  twinLost(): Promise<void>
   /** Resolves when so many method requests have come. */
   requested(count: number): Promise<void>
 }
@@ -43,6 +47,8 @@ export function tapClient(options: TappedClientOptions): TappedClient {
   const told: WireEvent[] = []
   const requests: MethodRequest[] = []
   const packets: PacketHeader[] = []
+  const changes: unknown[] = []
+  let isTwinLost = false
   const bell = new EventEmitter().setMaxListeners(0)
   let attempts = 0
   const tap = taps[options.protocol ?? 'mqtt'](
@@ -68,6 +74,14 @@ export function tapClient(options: TappedClientOptions): TappedClient {
       },
       method: request => {
         requests.push(request)
+        bell.emit('news')
+      },
+      desired: patch => {
+        changes.push(patch)
+        bell.emit('news')
+      },
+      twinLost: () => {
+        isTwinLost = true
         bell.emit('news')
       },
       nextAttempt: () => ++attempts,
@@ -97,6 +111,10 @@ export function tapClient(options: TappedClientOptions): TappedClient {
     secrets,
     next: <T extends WireEvent['type']>(type: T) =>
       until(type, () => told.find((event): event is Extract<WireEvent, { type: T }> => event.type === type)),
+    desired: count => until(`change ${count}`, () => (changes.length >= count ? changes : undefined)),
+    twinLost: async () => {
+      await until('loss of the twin', () => (isTwinLost ? true : undefined))
+    },
     requested: async count => {
       await until(`request ${count}`, () => requests[count - 1])
     },

@@ -499,6 +499,8 @@ t.test('what is reported is in the twin, and whatever becomes of its links the s
   t.match(hub.twin({ deviceId }).reported, {
     hubrec: { conditions: { 'ring-in-memory': { text: 'the disk refuses' } } },
   })
+  // The hub's refusal has no body, which the SDK would parse where nobody can catch it.
+  await t.rejects(tapped.tap.report([]), { message: /could not update twin/ })
   await door.set({ kind: 'amqpDetach', link: 'twin', condition: 'amqp:link:detach-forced', times: 1 })
   await tapped.next('detached')
   await door.set({ kind: 'noAttach', link: 'twin' })
@@ -514,6 +516,32 @@ t.test('what is reported is in the twin, and whatever becomes of its links the s
   tapped.tap.abandon('abandoned')
   t.equal(await again, 'failed')
   await t.rejects(tapped.tap.report({}))
+})
+
+t.test('the twin is read whole, and then its changes are told, also after its links were lost', async t => {
+  const { deviceId, door } = await freshDevice()
+  await hub.patchDesired({ deviceId }, { hubrec: { sampleIntervalSeconds: 5 } })
+  const tapped = await openClient(deviceId)
+  tapped.tap.enableMethods()
+  await tapped.next('subscribed')
+  t.strictSame(await tapped.tap.readTwin(), {
+    desired: { hubrec: { sampleIntervalSeconds: 5 }, $version: 2 },
+    reported: { $version: 1 },
+  })
+  await hub.patchDesired({ deviceId }, { hubrec: { sampleIntervalSeconds: null } })
+  t.strictSame(await tapped.desired(1), [{ hubrec: { sampleIntervalSeconds: null }, $version: 3 }])
+
+  // Where the SDK leaves them, it does so without ending the session.
+  await door.set({ kind: 'amqpDetach', link: 'twin', condition: 'amqp:link:detach-forced', times: 1 })
+  await tapped.twinLost()
+  await hub.patchDesired({ deviceId }, { hubrec: { sampleIntervalSeconds: 7 } })
+  t.match(await tapped.tap.readTwin(), { desired: { hubrec: { sampleIntervalSeconds: 7 }, $version: 4 } })
+  await hub.patchDesired({ deviceId }, { hubrec: { sampleIntervalSeconds: 8 } })
+  t.match((await tapped.desired(2)).at(-1), { hubrec: { sampleIntervalSeconds: 8 } })
+  t.notOk(tapped.told.some(({ type }) => type === 'closed'))
+  door.cut('rst')
+  await tapped.next('closed')
+  await t.rejects(tapped.tap.readTwin())
 })
 
 t.test('a message that the hub does not take is told with its word', async t => {

@@ -177,23 +177,44 @@ for (const { stage, fault, told } of dials) {
   })
 }
 
-t.test('what is reported is in the twin, and the session goes on', async t => {
+t.test(
+  'what is reported is in the twin when it resolves, what the hub refuses rejects, and the session goes on',
+  async t => {
+    const { deviceId, door } = await freshDevice()
+    const tapped = await openClient(deviceId)
+    tapped.tap.enableMethods()
+    await tapped.next('subscribed')
+    await tapped.tap.report({ hubrec: { conditions: { 'ring-in-memory': { text: 'the disk refuses' }, other: null } } })
+    t.match(hub.twin({ deviceId }).reported, {
+      hubrec: { conditions: { 'ring-in-memory': { text: 'the disk refuses' } } },
+    })
+    await t.rejects(tapped.tap.report([]), { message: 'the hub answered with status 400' })
+    t.notOk(tapped.told.some(({ type }) => type === 'closed'))
+    t.equal(tapped.told.filter(({ type }) => type === 'subscribed').length, 1, 'only methods are told of')
+    door.cut('rst')
+    await tapped.next('closed')
+    tapped.tap.abandon('abandoned')
+    await t.rejects(tapped.tap.report({}))
+  },
+)
+
+t.test('the twin is read whole, and then its changes are told', async t => {
   const { deviceId, door } = await freshDevice()
+  await hub.patchDesired({ deviceId }, { hubrec: { sampleIntervalSeconds: 5 } })
   const tapped = await openClient(deviceId)
   tapped.tap.enableMethods()
   await tapped.next('subscribed')
-  await tapped.tap.report({ hubrec: { conditions: { 'ring-in-memory': { text: 'the disk refuses' }, other: null } } })
-  await hub.waitFor(
-    event => event.type === 'publish' && event.deviceId === deviceId && event.topic.includes('reported'),
-  )
-  t.match(hub.twin({ deviceId }).reported, {
-    hubrec: { conditions: { 'ring-in-memory': { text: 'the disk refuses' } } },
+  await hub.patchDesired({ deviceId }, { hubrec: { sampleIntervalSeconds: 6 } })
+  t.strictSame(await tapped.tap.readTwin(), {
+    desired: { hubrec: { sampleIntervalSeconds: 6 }, $version: 3 },
+    reported: { $version: 1 },
   })
-  t.notOk(tapped.told.some(({ type }) => type === 'closed'))
+  await hub.patchDesired({ deviceId }, { hubrec: { sampleIntervalSeconds: null } })
+  t.strictSame(await tapped.desired(1), [{ hubrec: { sampleIntervalSeconds: null }, $version: 4 }])
+  t.strictSame(tapped.requests, [])
   door.cut('rst')
   await tapped.next('closed')
-  tapped.tap.abandon('abandoned')
-  await t.rejects(tapped.tap.report({}))
+  await t.rejects(tapped.tap.readTwin())
 })
 
 t.test('publishes that are not acknowledged are counted when the session ends', async t => {
