@@ -34,8 +34,9 @@ import { openLastGood } from './last-good.js'
 import { lockState } from './lock.js'
 import { makeDirectory } from './make-directory.js'
 import { writeMark } from './mark.js'
+import { acceptUpload } from './methods/accept-upload.js'
 import { makeLogFile } from './methods/log-file.js'
-import { createMethods } from './methods/methods.js'
+import { contextOf, createMethods } from './methods/methods.js'
 import { createPatterns } from './methods/pattern.js'
 import { createOperatorLog, type Log } from './operator-log.js'
 import { createPipeline, type Pipeline } from './pipeline.js'
@@ -57,7 +58,10 @@ import { countCalls, patienceMs as ringPatienceMs, watchRing } from './systemd/r
 import { servicePart } from './systemd/service.js'
 import { serviceStatus } from './systemd/status-line.js'
 import { watchSupervision } from './systemd/supervision.js'
+import { timer } from './timer.js'
 import { createChangeable } from './twin/changeable.js'
+import { createCollect } from './twin/collect.js'
+import type { TwinOrder } from './twin/order.js'
 import { twinProperties } from './twin/properties.js'
 import { createTwinSettings } from './twin/settings.js'
 import { reportedState } from './twin/state.js'
@@ -66,6 +70,7 @@ import { createTwin, type Twin } from './twin/twin.js'
 import { openOutbox } from './upload/outbox.js'
 import { viewOf } from './upload/task.js'
 import { createUploader } from './upload/uploader.js'
+import { type AfterOutage, createAfterOutage } from './upload-after-outage.js'
 import { openVerbosity } from './verbosity.js'
 import { describeVersions, versions } from './versions.js'
 import { createWatch } from './watch/watch.js'
@@ -82,6 +87,9 @@ export type DaemonOptions = Readonly<{
 
 /** The name of the daemon's own connection in records. */
 const conn = 'hubrec'
+
+/** What was asked for while another upload was under way. */
+const collectRetryMs = 30_000
 
 /** How long the parts may take to finish, and then each of the two last writes, so that a stop ends within 5 s. */
 const graceMs = 3_500
@@ -137,15 +145,17 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
   const fingerprint = () => (identity ?? credential.claims).fingerprint
   const { hash } = describeConfig(config)
   const changeable = createChangeable(config)
+  const orders: TwinOrder[] = []
   const twinSettings = config.twin.desired
     ? createTwinSettings({
         path: join(stateDir, 'twin.json'),
         config,
         properties: twinProperties,
+        orders: () => orders,
         parts: changeable.parts,
         nowMs: () => clock.now().wallMs,
         said: (message, fields) => log.info(message, fields),
-        warn: (message, err) => log.warn(message, err === undefined ? {} : { err }),
+        warn: warnOf(log),
       })
     : null
   // Before the ring is opened: by the budget of the configuration it might lose what it was told to keep.
@@ -198,6 +208,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
       if (isOurs) {
         verbose.episode(episode)
         tally = counted(tally, episode)
+        afterOutage?.told(episode)
         twin?.look()
       }
       const away = planned ? 'away as planned' : 'outage'
@@ -237,6 +248,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
   let spoken = firstChoice(connection.protocol)
   let tally = emptyTally(isoTime(startedAtMs))
   let twin: Twin | null = null
+  let afterOutage: AfterOutage | null = null
   const present = { conn, protocol: spoken, credential: fingerprint(), bootId: clock.bootId }
   const remembered = remember(memory, { ...present, now: clock.now() })
   await records.record('start', start)
@@ -342,7 +354,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
               }
             : null,
           nowMs: () => clock.now().bootMs,
-          warn: (message, err) => log.warn(message, err === undefined ? {} : { err }),
+          warn: warnOf(log),
         })
       : null
   changeable.attach({ clock, ring, outbox, verbosity, onPace: () => void moments.emit('wanted') })
@@ -390,7 +402,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
     status,
     ask: async question => (question === 'method' ? answerTime() : null),
   })
-  const methods = createMethods({
+  const methodContext = contextOf({
     doctor,
     device,
     ringDir,
@@ -401,6 +413,31 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
     status,
     onFailure: (name, error) => log.error('a direct method failed', { method: name, err: error }),
   })
+  const methods = createMethods(methodContext)
+  orders.push(
+    createCollect({
+      path: join(stateDir, 'collect.json'),
+      context: methodContext,
+      outbox,
+      later: () => void timer(collectRetryMs, () => twin?.again()),
+      text: text => redactor.text(text),
+      warn: warnOf(log),
+    }),
+  )
+  const { afterOutageMinutes } = config.upload
+  if (afterOutageMinutes !== null && credential.claims.moduleId !== null)
+    log.warn('upload.afterOutageMinutes: a module has no file upload, so no bundle is uploaded after an outage')
+  else if (afterOutageMinutes !== null) {
+    afterOutage = createAfterOutage({
+      path: join(stateDir, 'after-outage.json'),
+      leastMs: afterOutageMinutes * 60_000,
+      accept: request => acceptUpload(request, null, methodContext),
+      isAsked: trigger => outbox.tasks().some(({ request }) => request.trigger === trigger),
+      nowMs: () => clock.now().wallMs,
+      note: (message, fields) => log.info(message, fields),
+      warn: warnOf(log),
+    })
+  }
 
   const protocolMemory = openProtocolMemory(join(stateDir, 'protocol.json'), (message, err) =>
     log.warn(message, { err }),
@@ -565,6 +602,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
     stopReloading()
     stopListening()
     verbosity.close()
+    afterOutage?.close()
     await atMost(Promise.all([verbose.close(), ring.close()]))
     await control?.close()
     await operator.close()
@@ -580,6 +618,11 @@ function openServiceNotify(env: NodeJS.ProcessEnv, log: Log): Notify | null {
   )
   return null
 }
+
+const warnOf =
+  (log: Log) =>
+  (message: string, err?: unknown): void =>
+    log.warn(message, err === undefined ? {} : { err })
 
 /** A disk that hangs must not hold the gateway's shutdown. */
 const atMost = (work: Promise<unknown>): Promise<unknown> =>

@@ -32,6 +32,7 @@ const wrapped: readonly { module: string; at: readonly string[] }[] = [
       'agent/evidence/baseline.ts',
       'agent/evidence/host-watch.ts',
       'agent/evidence/probed.ts',
+      'agent/upload-after-outage.ts',
       'agent/verbosity.ts',
     ],
   },

@@ -81,6 +81,12 @@ export type Config = Readonly<{
   /** Of a bundle's file. */
   bundle: Readonly<{ bytesMax: number }>
   collectors: CollectorSettings
-  /** `quotaBytes`: what files that wait to be uploaded may take on disk. */
-  upload: Readonly<{ allowedContainers: readonly string[]; privateHosts: readonly string[]; quotaBytes: number }>
+  upload: Readonly<{
+    allowedContainers: readonly string[]
+    privateHosts: readonly string[]
+    /** What files that wait to be uploaded may take on disk. */
+    quotaBytes: number
+    /** After outages that last longer a bundle is uploaded unasked; `null`: never. */
+    afterOutageMinutes: number | null
+  }>
 }>

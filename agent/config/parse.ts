@@ -284,6 +284,10 @@ const settings = object({
       allowedContainers: list(container),
       privateHosts: list(host),
       quotaBytes: whole(1_048_576, 2 ** 40, 67_108_864),
+      afterOutageMinutes: orNone(
+        check<number>(value => within(value, 1, 10_080), 'expected minutes, a number from 1 to 10080, or null'),
+        null,
+      ),
     }),
     {},
   ),

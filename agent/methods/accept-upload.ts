@@ -1,9 +1,13 @@
 /** Takes an upload on, from whoever asks for it in the cloud: where it may go, whether there is room for it, and its id. */
 import type { MethodAnswer } from '../../transports/transport.js'
 import { AgentError } from '../errors.js'
+import { pointedAt, windowAround } from '../evidence/around.js'
+import { readRecords } from '../evidence/read.js'
+import type { Window } from '../evidence/window.js'
 import { addressProblem, checkSasUrl, guardLookup, isForbiddenHost } from '../upload/destination.js'
 import type { Request, Task } from '../upload/task.js'
 import { type MethodContext, Refusal } from './method.js'
+import type { SupportBundlePayload } from './payloads.js'
 
 /** The answer does not wait longer for a name server; the upload asks again. */
 const lookupLimitMs = 2_000
@@ -37,6 +41,38 @@ export async function acceptUpload(request: Request, sasUrl: string | null, cont
   if (busyWith !== null) throw new Refusal(429, `an upload is under way: ask GetTaskStatus for ${busyWith}`)
   admit(context)
   return uploader.accept(request, sasUrl).catch(refuse)
+}
+
+export type BundleContext = UploadContext & Pick<MethodContext, 'ringDir' | 'readers'>
+
+/**
+ * A bundle, whoever asks for it.
+ *
+ * @throws Refusal 400 for what cannot be had, 429 when busy, 500 when it could not be written down
+ */
+export async function acceptBundle(
+  { around, sasUrl, window, types, bytesMax }: SupportBundlePayload,
+  asked: Pick<Request, 'requestedBy' | 'why' | 'trigger'>,
+  context: BundleContext,
+): Promise<Task> {
+  const nowMs = context.nowMs()
+  await checkDestination(sasUrl, context)
+  const { since, until = nowMs } = around === null ? window : await windowOf(around, context, nowMs)
+  const request = {
+    window: { ...(since === undefined ? {} : { since }), until },
+    ...asked,
+    ...(types === null ? {} : { types }),
+    ...(bytesMax === null ? {} : { bytesMax }),
+  }
+  return acceptUpload(request, sasUrl, context)
+}
+
+async function windowOf(id: string, { ringDir, readers }: BundleContext, nowMs: number): Promise<Window> {
+  if (!readers.enter()) throw new Refusal(429, 'other requests for the ring are being answered')
+  const records = readRecords(ringDir, { types: pointedAt })
+  const window = await windowAround(records, id, nowMs).finally(() => readers.leave())
+  if (window === null) throw new Refusal(400, 'around: no mark and no episode has this id')
+  return window
 }
 
 /**

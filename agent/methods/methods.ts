@@ -12,14 +12,10 @@ const readersMax = 4
  * @returns for the supervisor; never rejects. Status 200; 400 with `{"message"}` for what the caller can put right, an
  *   unknown method too; 429 when busy; 500 for the rest
  */
-export function createMethods(deps: MethodDeps): (request: MethodRequest) => Promise<MethodAnswer> {
-  const context: MethodContext = {
-    nowMs: () => Date.now(),
-    ...deps,
-    patterns: createPatterns(),
-    admission: createAdmission(),
-    readers: createGate(readersMax),
-  }
+export function createMethods(
+  deps: MethodDeps,
+  context: MethodContext = contextOf(deps),
+): (request: MethodRequest) => Promise<MethodAnswer> {
   return async ({ name, payload }) => {
     const method = byName.get(name)
     if (!method)
@@ -33,6 +29,15 @@ export function createMethods(deps: MethodDeps): (request: MethodRequest) => Pro
     }
   }
 }
+
+/** Shared by all that is asked for, by a method or otherwise: limits are those of the device. */
+export const contextOf = (deps: MethodDeps): MethodContext => ({
+  nowMs: () => Date.now(),
+  ...deps,
+  patterns: createPatterns(),
+  admission: createAdmission(),
+  readers: createGate(readersMax),
+})
 
 /** Under both spellings. */
 const byName: ReadonlyMap<string, Method> = new Map(

@@ -43,8 +43,23 @@ export type SupportBundlePayload = Readonly<{
 }>
 
 /** @throws Refusal 400 */
-export function readSupportBundle(payload: Buffer, nowMs: number): SupportBundlePayload {
-  const { sasUrl, around, types, bytesMax, ...times } = check(supportBundle, payload)
+export const readSupportBundle = (payload: Buffer, nowMs: number): SupportBundlePayload =>
+  bundleOf(check(supportBundle, payload), nowMs)
+
+/**
+ * The desired property `collect`: the same, and an id.
+ *
+ * @throws Refusal 400
+ */
+export function readCollect(value: unknown, nowMs: number): SupportBundlePayload & Readonly<{ id: string }> {
+  const { id, ...bundle } = checkValue(collect, value)
+  return { id, ...bundleOf(bundle, nowMs) }
+}
+
+function bundleOf(
+  { sasUrl, around, types, bytesMax, ...times }: v.InferOutput<typeof supportBundle>,
+  nowMs: number,
+): SupportBundlePayload {
   const problems: string[] = []
   if (around !== null && (times.since ?? times.until) !== null)
     problems.push('around: expected it without since and until')
@@ -163,7 +178,7 @@ const idExpected = 'expected the id of a mark or an episode'
 
 const typeExpected = `expected one of ${choiceNames.join(', ')}`
 
-const supportBundle = object({
+const supportBundleEntries = {
   schemaVersion: v.nullish(versionOne),
   since: time,
   until: time,
@@ -177,6 +192,15 @@ const supportBundle = object({
     ),
   ),
   bytesMax: orNull(whole(bytesMaxLowest, 2 ** 31)),
+}
+
+const supportBundle = object(supportBundleEntries)
+
+const collectId = 'expected 1 to 64 letters, digits, dots, dashes and underscores'
+
+const collect = object({
+  id: v.pipe(v.string(collectId), v.regex(/^[\w.-]{1,64}$/, collectId)),
+  ...supportBundleEntries,
 })
 
 const taskStatus = object({
@@ -201,7 +225,12 @@ const nothing = object({ schemaVersion: v.nullish(versionOne) })
 
 /** @throws Refusal 400 with everything that is wrong; no line repeats what was sent */
 function check<Schema extends v.GenericSchema>(schema: Schema, payload: Buffer): v.InferOutput<Schema> {
-  const result = v.safeParse(schema, parse(payload))
+  return checkValue(schema, parse(payload))
+}
+
+/** @throws Refusal 400 as `check` does */
+function checkValue<Schema extends v.GenericSchema>(schema: Schema, value: unknown): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, value)
   if (result.success) return result.output
   throw refusal(result.issues.map(({ path, message }) => `${placeOf(path?.map(({ key }) => key) ?? [])}${message}`))
 }

@@ -49,3 +49,18 @@ export function readStored(value: unknown): v.InferOutput<typeof stored> | null 
   const result = v.safeParse(stored, value)
   return result.success ? result.output : null
 }
+
+/** A bundle that was asked for, and what has become of it. */
+export type Collected = v.InferOutput<typeof collected>
+
+const collected = v.object({
+  id: v.string(),
+  version: v.pipe(v.number(), v.integer()),
+  correlationId: v.string(),
+  status: v.string(),
+  message: v.string(),
+})
+
+/** @throws Error where it is not what collect.json holds */
+export const readCollected = (value: unknown): readonly Collected[] =>
+  v.parse(v.object({ version: v.literal(1), collected: v.array(collected) }), value).collected

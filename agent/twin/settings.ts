@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import type { Config } from '../config/config.js'
 import { writeFileDurably } from '../durable-file.js'
 import { readStored } from './check.js'
+import type { TwinOrder } from './order.js'
 import { isObject, type Json } from './patch.js'
 import type { AnyTwinProperty, TwinParts, TwinValue } from './property.js'
 
@@ -17,6 +18,8 @@ export type TwinSettingsOptions = Readonly<{
   path: string
   config: Config
   properties: readonly AnyTwinProperty[]
+  /** Known by the time of the first `take`. */
+  orders(): readonly TwinOrder[]
   parts: TwinParts
   nowMs(): number
   said(message: string, fields: Readonly<Record<string, unknown>>): void
@@ -34,8 +37,8 @@ export interface TwinSettings {
    * @param reported what the twin says of our answers
    */
   take(component: unknown, version: number, named: ReadonlySet<string> | null, reported: Json): Promise<void>
-  /** One for each property, and for each that is not known. Empty before the first `take`. */
-  answers(): Readonly<Record<string, Answer>>
+  /** One for each property, for each that is not known, and those of orders as they stand. Empty before the first `take`. */
+  answers(): Json
 }
 
 /** Names that are not known are repeated if they can be names, and so many of them. */
@@ -46,8 +49,7 @@ const plainName = /^[A-Za-z][\w-]{0,63}$/
 const marker = '__t'
 
 export function createTwinSettings(options: TwinSettingsOptions): TwinSettings {
-  const { path, config, properties, parts, nowMs, said, warn } = options
-  const names = properties.map(({ name }) => name).join(', ')
+  const { path, config, properties, orders, parts, nowMs, said, warn } = options
   const standard = new Map(properties.map(property => [property.name, property.standard(config)]))
   const holds = new Map(standard)
   const accepted = new Map<string, TwinValue>()
@@ -121,10 +123,13 @@ export function createTwinSettings(options: TwinSettingsOptions): TwinSettings {
         const found = await answer(property, Object.hasOwn(given, name) ? given[name] : undefined, version)
         if (found) next[name] = found
       }
-      const known = new Set([...standard.keys(), marker])
+      for (const order of orders())
+        await order.take(Object.hasOwn(given, order.name) ? given[order.name] : undefined, version)
+      const names = [...properties, ...orders()].map(({ name }) => name)
+      const known = new Set([...names, marker])
       const unknown = Object.keys(given).filter(name => !known.has(name) && given[name] !== null)
       for (const name of unknown.filter(name => plainName.test(name)).slice(0, unknownMax))
-        next[name] = { ac: 400, av: version, ad: `unknown property; expected one of ${names}` }
+        next[name] = { ac: 400, av: version, ad: `unknown property; expected one of ${names.join(', ')}` }
       if (component !== undefined && component !== null && !isObject(component))
         warn('the device twin says hubrec and no object; expected {"hubrec": {...}} in its desired properties')
       answers = Object.fromEntries(
@@ -137,7 +142,7 @@ export function createTwinSettings(options: TwinSettingsOptions): TwinSettings {
       await keep()
     },
 
-    answers: () => answers,
+    answers: () => Object.assign({}, answers, ...orders().map(order => order.answers())),
   }
 }
 

@@ -30,6 +30,8 @@ export interface Twin {
   served(session: ServedSession): void
   /** What is reported may have changed. */
   look(): void
+  /** What the twin asks for is to be taken again: the device was busy. */
+  again(): void
 }
 
 /** Under which name all of it stands, desired and reported: a component, in the words of IoT Plug and Play. */
@@ -55,6 +57,7 @@ export function createTwin(options: TwinOptions): Twin {
   let stateMs = Number.NEGATIVE_INFINITY
   let checkedMs = Number.NEGATIVE_INFINITY
   let current: Doorbell | null = null
+  let isToTakeAgain = false
   const sessions: ServedSession[] = []
   const arrival = createDoorbell()
 
@@ -88,6 +91,10 @@ export function createTwin(options: TwinOptions): Twin {
       failures = 0
     }
     const follow = async (): Promise<void> => {
+      if (isToTakeAgain) {
+        isToTakeAgain = false
+        await settings?.take(desired[componentName], versionOf(desired), null, reported ?? {})
+      }
       for (const change of changes.splice(0)) {
         const version = isObject(change) ? versionOf(change) : Number.NaN
         // It was in what was read since.
@@ -187,6 +194,10 @@ export function createTwin(options: TwinOptions): Twin {
       checkedMs = Number.NEGATIVE_INFINITY
       current?.ring()
     },
+    again() {
+      isToTakeAgain = true
+      current?.ring()
+    },
   }
 }
 
@@ -194,7 +205,7 @@ export function createTwin(options: TwinOptions): Twin {
 const urgent = (answers: Json, reported: Json): Json =>
   Object.fromEntries(
     Object.entries(answers).filter(
-      ([name, answer]) => isObject(answer) && (answer.ac !== 203 || reported[name] !== undefined),
+      ([name, answer]) => isObject(answer) && 'ac' in answer && (answer.ac !== 203 || reported[name] !== undefined),
     ),
   )
 

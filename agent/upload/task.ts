@@ -22,6 +22,8 @@ export type Request = Readonly<{
   /** What of a bundle, and how large at most; left out: everything, and what the configuration says. */
   types?: readonly string[]
   bytesMax?: number
+  /** What has asked for it, where it must not ask twice: kept with the task, so that there is no moment in between. */
+  trigger?: string
   /** Log lines alone, as a file; left out: a bundle. */
   logs?: LogFileRequest
 }>

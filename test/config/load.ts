@@ -52,7 +52,7 @@ const defaults: Config = {
     timeLimitSeconds: 10,
     bytesMax: 1_048_576,
   },
-  upload: { allowedContainers: [], privateHosts: [], quotaBytes: 67_108_864 },
+  upload: { allowedContainers: [], privateHosts: [], quotaBytes: 67_108_864, afterOutageMinutes: null },
 }
 
 const key = 'c2VjcmV0K2tleS9vZitodWJyZWMvd2l0aCtwbHVzZXM9PQ=='

@@ -1,14 +1,14 @@
 /** The device twin over every protocol: what it sets holds, is answered and survives; what the device reports is how it is. */
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { type Hub, type HubEvent, startHub } from '../hub/hub.js'
 import { protocols } from '../support/conformance-row.js'
 import { Gateway } from '../support/hubrec.js'
 
-t.jobs = 2
+t.jobs = 3
 const hub = await startHub()
 t.teardown(() => hub.close())
 
@@ -20,6 +20,8 @@ type Component = Readonly<Record<string, unknown>> &
     sampleIntervalSeconds?: Answer
     ringBudgetBytes?: Answer
     colour?: Answer
+    collect?: Answer
+    collected?: { id: string; status: string; blobName?: string }
   }>
 
 /** What the twin of a device says under our name. */
@@ -97,7 +99,7 @@ t.test(
             {
               ac: 400,
               av: asked,
-              ad: 'unknown property; expected one of sampleIntervalSeconds, verboseUntil, ringBudgetBytes, uploadQuotaBytes',
+              ad: 'unknown property; expected one of sampleIntervalSeconds, verboseUntil, ringBudgetBytes, uploadQuotaBytes, collect',
             },
           ],
           protocol,
@@ -174,3 +176,40 @@ t.test(
     await once(daemon, 'exit')
   },
 )
+
+t.test('a sasUrl in the twin reaches the task, and no record, no file and no report', { timeout: 120_000 }, async t => {
+  const sasUrl = await hub.containerSasUrl('asked-by-twin')
+  const { origin, pathname, searchParams } = new URL(sasUrl)
+  const signature = searchParams.get('sig') ?? ''
+  await Promise.all(
+    (['mqtt', 'amqp'] as const).map(async protocol => {
+      const deviceId = `sas-${protocol}`
+      const { port } = await hub.addDevice(deviceId)
+      await using gateway = await Gateway.make(hub, hub.connectionString(deviceId), {
+        connection: { protocol, ports: { mqtt: port, amqp: port, https: hub.ports.https } },
+        upload: { allowedContainers: [`${origin}${pathname}`], privateHosts: ['localhost'] },
+      })
+      await hub.patchDesired({ deviceId }, { hubrec: { collect: { id: 'before', sasUrl } } })
+      // So that what the SDK says is written down.
+      await raiseVerbosity(gateway.stateDir)
+      const daemon = gateway.start()
+      await reported(deviceId, ({ collect }) => collect?.ac === 200)
+      await hub.patchDesired({ deviceId }, { hubrec: { collect: { id: 'meanwhile', sasUrl, since: '1h' } } })
+      await reported(deviceId, ({ collect, collected }) => collect?.ac === 200 && collected?.id === 'meanwhile')
+      const { out } = await gateway.run('logs', '--json', '--config', gateway.configFile)
+      daemon.kill('SIGTERM')
+      await once(daemon, 'exit')
+
+      const forms = [signature, encodeURIComponent(signature), Buffer.from(signature).toJSON().data.join(',')]
+      const files = await readdir(gateway.stateDir, { recursive: true, withFileTypes: true })
+      const texts = await Promise.all(
+        files.filter(file => file.isFile()).map(file => readFile(join(file.parentPath, file.name), 'latin1')),
+      )
+      for (const text of [out, gateway.output, JSON.stringify(hub.twin({ deviceId }).reported), ...texts])
+        t.notOk(
+          forms.some(form => text.includes(form)),
+          'it holds no signature',
+        )
+    }),
+  )
+})

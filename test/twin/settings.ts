@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { loadConfig } from '../../agent/config/load.js'
 import { twinProperties } from '../../agent/twin/properties.js'
 import type { TwinParts } from '../../agent/twin/property.js'
-import { createTwinSettings } from '../../agent/twin/settings.js'
+import { type Answer, createTwinSettings } from '../../agent/twin/settings.js'
 
 const nowMs = Date.parse('2026-11-27T10:00:00Z')
 const { config } = await loadConfig({ env: {}, defaultFile: '/nowhere' })
@@ -35,6 +35,7 @@ function scene(t: Test, dir = t.testdir(), refuse = false) {
     path,
     config,
     properties: twinProperties,
+    orders: () => [],
     parts,
     nowMs: () => nowMs,
     said: () => undefined,
@@ -42,7 +43,8 @@ function scene(t: Test, dir = t.testdir(), refuse = false) {
   })
   const take = (component: unknown, version: number, named: readonly string[] | null = null, reported = {}) =>
     settings.take(component, version, named && new Set(named), reported)
-  return { dir, path, done, warned, take, answers: settings.answers, begin: settings.begin }
+  const answers = () => settings.answers() as Readonly<Record<string, Answer>>
+  return { dir, path, done, warned, take, answers, begin: settings.begin }
 }
 
 t.test('where the twin says nothing the configuration holds, and is said', async t => {
