@@ -1,4 +1,5 @@
 /** The daemon: where all parts meet, and nothing else. */
+import { randomUUID } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -34,6 +35,8 @@ import { openLastGood } from './last-good.js'
 import { lockState } from './lock.js'
 import { makeDirectory } from './make-directory.js'
 import { writeMark } from './mark.js'
+import { createMessages, type Messages } from './messages/messages.js'
+import { openMessageStore } from './messages/store.js'
 import { acceptUpload } from './methods/accept-upload.js'
 import { makeLogFile } from './methods/log-file.js'
 import { contextOf, createMethods } from './methods/methods.js'
@@ -209,6 +212,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
         verbose.episode(episode)
         tally = counted(tally, episode)
         afterOutage?.told(episode)
+        messages?.told(episode)
         twin?.look()
       }
       const away = planned ? 'away as planned' : 'outage'
@@ -249,6 +253,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
   let tally = emptyTally(isoTime(startedAtMs))
   let twin: Twin | null = null
   let afterOutage: AfterOutage | null = null
+  let messages: Messages | null = null
   const present = { conn, protocol: spoken, credential: fingerprint(), bootId: clock.bootId }
   const remembered = remember(memory, { ...present, now: clock.now() })
   await records.record('start', start)
@@ -357,7 +362,38 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
           warn: warnOf(log),
         })
       : null
-  changeable.attach({ clock, ring, outbox, verbosity, onPace: () => void moments.emit('wanted') })
+  messages = createMessages({
+    store: openMessageStore({
+      path: join(stateDir, 'messages.json'),
+      dailyMax: config.messages.dailyMax,
+      nowMs: () => clock.now().wallMs,
+      warn: warnOf(log),
+    }),
+    incidents: config.messages.incidents,
+    heartbeatMs: () => changeable.heartbeatMs,
+    heartbeat: () =>
+      JSON.stringify({
+        kind: 'heartbeat',
+        at: isoTime(clock.now().wallMs),
+        everyMinutes: changeable.heartbeatMs / 60_000,
+        protocol: spoken,
+        since: tally.since,
+        outages: tally.outages,
+        hubrec: start.versions.hubrec,
+      }),
+    nowMs: () => clock.now().bootMs,
+    newId: randomUUID,
+    note: (message, fields) => log.info(message, fields),
+    warn: warnOf(log),
+  })
+  changeable.attach({
+    clock,
+    ring,
+    outbox,
+    verbosity,
+    onPace: () => void moments.emit('wanted'),
+    onHeartbeat: () => messages?.look(),
+  })
 
   const intake = createIntake({ records, clock, memory, note: (message, fields) => log.info(message, fields) })
   const ingest = await listenTo(config.ingestSocket, intake, log)
@@ -518,6 +554,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
     ),
     { name: 'recall', run: signal => verbose.run(signal) },
     ...(twin === null ? [] : [twin.part]),
+    messages.part,
     ...(ingest === null ? [] : [ingest]),
     ...(watch === null ? [] : [watch.part]),
     // Unless the samples for the ring are as dense.
@@ -563,7 +600,10 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
             },
             onPacket: (header, incarnation) => verbose.note('wire', header, conn, incarnation),
             onMethod: methods,
-            ...(twin === null ? {} : { onServed: twin.served }),
+            onServed: session => {
+              twin?.served(session)
+              messages?.served(session)
+            },
           },
           signal,
         ),

@@ -14,8 +14,9 @@ import frames from 'rhea/lib/frames.js'
 import type { AmqpError, AmqpFrame } from './amqp-frames.js'
 import { createAmqpWatch } from './amqp-watch.js'
 import { type Attempt, type Header, round, startAttempt, type Told } from './attempt.js'
+import { sdkMessage } from './cloud-message.js'
 import { flatten } from './failure.js'
-import { type Answered, createQuestions } from './questions.js'
+import { type Answered, createQuestions, type Questions } from './questions.js'
 import { rememberToken } from './remember-token.js'
 import type { Upgrade } from './socket-tap.js'
 import type { MethodAnswer, MethodRequest, Tap, TapFactory, TapListener, Wiring } from './transport.js'
@@ -62,6 +63,7 @@ export function tapAmqpOver(road: AmqpRoad, wiring: Wiring, listener: TapListene
   let stopTokens = (): void => undefined
   /** Where a link never comes, the SDK waits for ever. */
   const twinQuestions = createQuestions()
+  const messages = createQuestions()
   const twinBodies = createCloakroom()
 
   const abandon = (why: OurReason): void => {
@@ -100,6 +102,7 @@ export function tapAmqpOver(road: AmqpRoad, wiring: Wiring, listener: TapListene
         gone: () => {
           letGo(this, links)
           twinQuestions.giveUp(lost)
+          messages.giveUp(lost)
         },
         twinDetached: () => {
           twinQuestions.giveUp(new Error('the hub has detached the links of the twin'))
@@ -183,8 +186,11 @@ export function tapAmqpOver(road: AmqpRoad, wiring: Wiring, listener: TapListene
     }
   }
 
-  const askOfTwin = (put: (transport: amqpDevice.Amqp, answered: Answered<unknown>) => void): Promise<unknown> =>
-    fused || !instance ? Promise.reject(lost) : twinQuestions.ask(answered => put(instance!, answered))
+  const askOf = (
+    questions: Questions,
+    put: (transport: amqpDevice.Amqp, answered: Answered<unknown>) => void,
+  ): Promise<unknown> =>
+    fused || !instance ? Promise.reject(lost) : questions.ask(answered => put(instance!, answered))
 
   return {
     Transport: TappedAmqp,
@@ -194,12 +200,15 @@ export function tapAmqpOver(road: AmqpRoad, wiring: Wiring, listener: TapListene
     },
     answer: (requestId, answer) => (current ? current.answer(requestId, answer) : Promise.reject(lost)),
     async report(patch) {
-      await askOfTwin((transport, answered) => transport.updateTwinReportedProperties(patch, answered))
+      await askOf(twinQuestions, (transport, answered) => transport.updateTwinReportedProperties(patch, answered))
+    },
+    async send(message) {
+      await askOf(messages, (transport, answered) => transport.sendEvent(sdkMessage(message), answered))
     },
     async readTwin() {
       // Before the question: what changes in between is then told of, and its version says on which side of the answer it stands.
-      await askOfTwin((transport, answered) => transport.enableTwinDesiredPropertiesUpdates(answered))
-      return readTwin(twinBodies.take(await askOfTwin((transport, answered) => transport.getTwin(answered))))
+      await askOf(twinQuestions, (transport, answered) => transport.enableTwinDesiredPropertiesUpdates(answered))
+      return readTwin(twinBodies.take(await askOf(twinQuestions, (transport, answered) => transport.getTwin(answered))))
     },
     leaving: why => {
       reason = why

@@ -8,8 +8,10 @@ import mqttBase from 'azure-iot-mqtt-base'
 import duplexify from 'duplexify'
 import mqtt from 'mqtt'
 import { type Header, round, startAttempt } from './attempt.js'
+import { sdkMessage } from './cloud-message.js'
 import { flatten } from './failure.js'
 import { createMqttTwin } from './mqtt-twin.js'
+import { createQuestions } from './questions.js'
 import { rememberToken } from './remember-token.js'
 import type { Upgrade } from './socket-tap.js'
 import type { MethodAnswer, MethodRequest, Tap, TapFactory, TapListener, Wiring } from './transport.js'
@@ -63,8 +65,13 @@ export function tapMqttOver(road: MqttRoad, wiring: Wiring, listener: TapListene
   const twin = createMqttTwin(base, patch => {
     if (!fused) listener.desired?.(patch)
   })
+  const messages = createQuestions()
+  const end = (): void => {
+    twin.end()
+    messages.giveUp(new Error('the connection is gone'))
+  }
   const event: TapListener['event'] = told => {
-    if (told.type === 'closed') twin.end()
+    if (told.type === 'closed') end()
     listener.event(told)
   }
 
@@ -90,13 +97,19 @@ export function tapMqttOver(road: MqttRoad, wiring: Wiring, listener: TapListene
     answer: (requestId, answer) => publishAnswer(base, requestId, answer),
     report: twin.report,
     readTwin: twin.read,
+    async send(message) {
+      // By the transport and not by the client, which would publish it again as another one where nothing is answered.
+      await messages.ask(answered =>
+        instance ? instance.sendEvent(sdkMessage(message), answered) : answered(new Error('there is no session')),
+      )
+    },
     leaving: why => {
       reason = why
     },
     abandon: why => {
       reason = why
       fused = true
-      twin.end()
+      end()
       current?.abandon()
     },
   }

@@ -47,7 +47,7 @@ export type Supervision = Readonly<{
 }>
 
 /** What may be asked of the hub while a session is served; what is asked after its end rejects. */
-export type ServedSession = Pick<Tap, 'report' | 'readTwin'> &
+export type ServedSession = Pick<Tap, 'report' | 'readTwin' | 'send'> &
   Readonly<{
     /** Aborts with the session. */
     ended: AbortSignal
@@ -287,6 +287,7 @@ class Incarnation {
     return {
       report: patch => this.#tap.report(patch),
       readTwin: () => this.#tap.readTwin(),
+      send: message => this.#tap.send(message),
       ended: this.#ended.signal,
       onDesired: told => {
         this.#onDesired = told

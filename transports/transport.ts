@@ -33,6 +33,9 @@ export type Wiring = Readonly<{
 export type MethodRequest = Readonly<{ name: string; requestId: string; payload: Buffer }>
 export type MethodAnswer = Readonly<{ status: number; payload?: unknown }>
 
+/** To the cloud, as the application's own: `application/json` in UTF-8, and properties that messages are routed by. */
+export type CloudMessage = Readonly<{ id: string; body: string; properties: Readonly<Record<string, string>> }>
+
 /** The wire of one incarnation: one SDK client's transport, watched and with a fuse. */
 export interface Tap {
   /** For the SDK's client; it makes exactly one of it. */
@@ -51,6 +54,8 @@ export interface Tap {
   report(patch: object): Promise<void>
   /** The whole twin; from now on `desired` is told of what changes in it. Rejects as `report` does. */
   readTwin(): Promise<TwinDocument>
+  /** Resolves when the hub has taken it. Where it rejects as `report` does, the hub may have it all the same. */
+  send(message: CloudMessage): Promise<void>
   /** Why a goodbye that follows is said, so that `closed` can name it. */
   leaving(reason: OurReason): void
   /** Blows the fuse: the socket is destroyed, and this incarnation never opens another. */

@@ -81,6 +81,15 @@ export type Config = Readonly<{
   /** Of a bundle's file. */
   bundle: Readonly<{ bytesMax: number }>
   collectors: CollectorSettings
+  /** To the cloud, among the application's own. */
+  messages: Readonly<{
+    /** One for each incident that is over. */
+    incidents: boolean
+    /** `null`: none. */
+    heartbeatMinutes: number | null
+    /** Of one day of UTC, each try counted. */
+    dailyMax: number
+  }>
   upload: Readonly<{
     allowedContainers: readonly string[]
     privateHosts: readonly string[]

@@ -279,6 +279,20 @@ const settings = object({
   ),
   bundle: v.optional(object({ bytesMax: whole(1 << 20, 2 ** 31, 32 << 20) }), {}),
   collectors: v.optional(collectors, {}),
+  messages: v.optional(
+    object({
+      incidents: yesOrNo(false),
+      heartbeatMinutes: orNone(
+        check<number>(
+          value => Number.isInteger(value) && within(value, 1, 1440),
+          'expected a whole number from 1 to 1440, or null',
+        ),
+        null,
+      ),
+      dailyMax: whole(1, 100_000, 300),
+    }),
+    {},
+  ),
   upload: v.optional(
     object({
       allowedContainers: list(container),

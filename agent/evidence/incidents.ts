@@ -3,7 +3,7 @@ import type { Episode } from './episode.js'
 
 export type Incident = readonly [Episode, ...Episode[]]
 
-const apartMs = 60_000
+export const apartMs = 60_000
 
 /** @param episodes of any connections, ordered by their start; the incidents come in the order of their last episode */
 export function incidents(episodes: readonly Episode[]): Incident[] {

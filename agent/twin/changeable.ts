@@ -14,12 +14,15 @@ export type Attached = Readonly<{
   verbosity: Verbosity
   /** Samples have another pace from now on. */
   onPace(): void
+  /** So have heartbeats. */
+  onHeartbeat(): void
 }>
 
 export interface Changeable {
   readonly sampleIntervalMs: number
   readonly ringBudgetBytes: number
   readonly outboxQuotaBytes: number
+  readonly heartbeatMs: number
   readonly parts: TwinParts
   /** Who is told from now on; what has changed before is for them to ask. */
   attach(parts: Attached): void
@@ -35,6 +38,7 @@ export function createChangeable(config: Config): Changeable {
   let sampleIntervalMs = config.samples.intervalSeconds * 1e3
   let ringBudgetBytes = config.ring.budgetBytes
   let outboxQuotaBytes = config.upload.quotaBytes
+  let heartbeatMs = (config.messages.heartbeatMinutes ?? 0) * 60_000
   let attached: Attached | null = null
 
   return {
@@ -46,6 +50,9 @@ export function createChangeable(config: Config): Changeable {
     },
     get outboxQuotaBytes() {
       return outboxQuotaBytes
+    },
+    get heartbeatMs() {
+      return heartbeatMs
     },
     parts: {
       setSampleInterval(intervalMs) {
@@ -59,6 +66,10 @@ export function createChangeable(config: Config): Changeable {
       setOutboxQuota(bytes) {
         outboxQuotaBytes = bytes
         attached?.outbox.setQuota(bytes)
+      },
+      setHeartbeat(everyMs) {
+        heartbeatMs = everyMs
+        attached?.onHeartbeat()
       },
       async raiseVerbosity(until) {
         if (attached === null) return

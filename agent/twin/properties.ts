@@ -1,4 +1,5 @@
 /** All that the desired properties may change, in the order in which it is done. */
+import { heartbeat } from './properties/heartbeat.js'
 import { ringBudget } from './properties/ring-budget.js'
 import { sampleInterval } from './properties/sample-interval.js'
 import { uploadQuota } from './properties/upload-quota.js'
@@ -10,4 +11,5 @@ export const twinProperties: readonly AnyTwinProperty[] = [
   anyProperty(verboseUntil),
   anyProperty(ringBudget),
   anyProperty(uploadQuota),
+  anyProperty(heartbeat),
 ]

@@ -7,6 +7,8 @@ export type TwinParts = Readonly<{
   setSampleInterval(intervalMs: number): void
   setRingBudget(bytes: number): Promise<void>
   setOutboxQuota(bytes: number): void
+  /** `0`: none. */
+  setHeartbeat(everyMs: number): void
   /** Until a time, RFC 3339; `null`: it is not this that raises it. */
   raiseVerbosity(until: string | null): Promise<void>
 }>

@@ -4,9 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServedSession } from '../../transports/supervisor.js'
+import { createBlame } from '../blame.js'
 import { createDoorbell, type Doorbell } from '../doorbell.js'
 import type { Part } from '../run-together.js'
-import { createBlame } from './blame.js'
 import { isObject, type Json, merged, patchBetween } from './patch.js'
 import type { TwinSettings } from './settings.js'
 

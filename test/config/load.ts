@@ -52,6 +52,7 @@ const defaults: Config = {
     timeLimitSeconds: 10,
     bytesMax: 1_048_576,
   },
+  messages: { incidents: false, heartbeatMinutes: null, dailyMax: 300 },
   upload: { allowedContainers: [], privateHosts: [], quotaBytes: 67_108_864, afterOutageMinutes: null },
 }
 
@@ -311,7 +312,7 @@ t.test('all problems are said at once, each with its place', async t => {
     'HUBREC_LOG_LEVEL: found "verbose"; expected one of trace, debug, info, warn, error, fatal, silent',
     'upload.allowedContainers: found a string; expected an array',
     'upload.privateHosts[0]: found a string; expected a host name in lower case or an address, without scheme, port or wildcard',
-    'colour: unknown key, expected one of connection, stateDir, controlSocket, ingestSocket, ring, samples, probes, twin, logLevel, watch, bundle, collectors, upload',
+    'colour: unknown key, expected one of connection, stateDir, controlSocket, ingestSocket, ring, samples, probes, twin, logLevel, watch, bundle, collectors, messages, upload',
   ])
 })
 

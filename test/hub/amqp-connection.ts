@@ -52,6 +52,8 @@ export type AmqpConnectionOptions = Readonly<{
   /** A method request has been written, and an answer has come. */
   delivered(requestId: string): void
   answered(requestId: string, answer: { status: number; payload: Buffer }): void
+  /** A message to the cloud was taken. */
+  received(identity: Identity): void
   /** The socket is gone. */
   closed(connection: AmqpConnection): void
 }>
@@ -102,6 +104,7 @@ export class AmqpConnection implements Occupant {
       claim: identity => this.#claim(identity),
       delivered: options.delivered,
       answered: options.answered,
+      received: options.received,
       tell: happening => this.#tell(happening),
     })
     this.#rhea = this.#accept()

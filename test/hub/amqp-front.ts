@@ -47,6 +47,7 @@ export class AmqpFront {
       leave: (identity, self) => sessions.leave(identity, self),
       delivered: requestId => methods.delivered(requestId),
       answered: (requestId, answer) => methods.answered(requestId, answer),
+      received: ({ deviceId, moduleId = null }) => tell({ type: 'message', deviceId, moduleId }),
       closed: self => this.#connections.delete(self),
     })
     this.#connections.set(connection, origin.deviceId)

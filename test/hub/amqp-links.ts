@@ -20,6 +20,8 @@ export type AmqpLinksOptions = Readonly<{
   claim(identity: Identity): boolean
   delivered(requestId: string): void
   answered(requestId: string, answer: { status: number; payload: Buffer }): void
+  /** A message to the cloud was taken. */
+  received(identity: Identity): void
   tell(happening: AmqpHappening): void
 }>
 
@@ -128,9 +130,22 @@ export class AmqpLinks {
       }
     }
     delivery.accept()
-    if (found.link === '$cbs') this.#putToken(received)
+    if (found.link === 'events') this.#toCloud(received, found.identity!)
+    else if (found.link === '$cbs') this.#putToken(received)
     else if (found.link === 'methods') this.#methodAnswer(received)
     else if (found.link === 'twin') this.#twin(received, found.identity!)
+  }
+
+  #toCloud(message: Message, identity: Identity): void {
+    const text = (value: unknown): string | null => (value === undefined || value === null ? null : String(value))
+    this.options.registered(identity)?.messages.add({
+      messageId: text(message.message_id),
+      contentType: text(message.content_type),
+      contentEncoding: text(message.content_encoding),
+      properties: Object.fromEntries(Object.entries(propertiesOf(message)).map(([key, value]) => [key, String(value)])),
+      body: bodyOf(message),
+    })
+    this.options.received(identity)
   }
 
   #putToken(request: Message): void {

@@ -104,6 +104,8 @@ type Happening =
   | (Client & AmqpHappening)
   | Readonly<
       | { type: 'fault'; deviceId: string; fault: Fault }
+      /** A message to the cloud was taken. */
+      | { type: 'message'; deviceId: string; moduleId: string | null }
       | { type: 'healed'; deviceId: string }
       | { type: 'cut'; deviceId: string; how: 'fin' | 'rst'; connections: number }
       | { type: 'blobFault'; fault: BlobFault | null }

@@ -15,6 +15,7 @@ import { type BlobFault, Faults } from './faults.js'
 import { HttpsFront, parsePayload } from './https-front.js'
 import { Identities, makeKey, type Registered, type Secret } from './identities.js'
 import { Listeners } from './listeners.js'
+import type { CloudMessage } from './messages.js'
 import { Methods } from './methods.js'
 import { MqttFront } from './mqtt-front.js'
 import { Protocols } from './protocols.js'
@@ -103,6 +104,8 @@ export interface Hub extends AsyncDisposable {
   ): Promise<{ status: number; payload: Buffer }>
   patchDesired(identity: Identity, patch: object): Promise<void>
   twin(identity: Identity): { desired: object; reported: object }
+  /** The newest 1,000 messages that it has sent to the cloud. */
+  messages(identity: Identity): readonly CloudMessage[]
 
   /** The newest 100,000 events, in order. */
   readonly log: readonly HubEvent[]
@@ -300,6 +303,7 @@ export async function startHub({
     patchDesired(identity, patch) {
       return patchDesired(identities.get(identity), patch)
     },
+    messages: identity => identities.get(identity).messages.list,
     twin(identity) {
       const { desired, reported } = identities.get(identity).twin
       return { desired, reported }

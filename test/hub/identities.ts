@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import type { CertificateRule } from './client-certificates.js'
 import type { Identity } from './events.js'
 import { HubError } from './hub-error.js'
+import { Messages } from './messages.js'
 import { Twin } from './twin.js'
 
 export type Registered = {
@@ -15,6 +16,7 @@ export type Registered = {
   x509: CertificateRule | null
   enabled: boolean
   readonly twin: Twin
+  readonly messages: Messages
 }
 
 /** `device` or `device/module`: the MQTT client id, and the registry's key. */
@@ -37,6 +39,7 @@ export class Identities {
       x509,
       enabled: true,
       twin: new Twin(),
+      messages: new Messages(),
     }
     this.#all.set(id, registered)
     return registered

@@ -15,6 +15,7 @@ import { endAtExpiry } from './expiry.js'
 import type { Fault, Faults } from './faults.js'
 import { clientIdOf, type Identities } from './identities.js'
 import type { Origin } from './listeners.js'
+import { readTopic } from './messages.js'
 import type { Methods } from './methods.js'
 import { type Admission, MqttConnection } from './mqtt-connection.js'
 import type { Sessions } from './sessions.js'
@@ -178,8 +179,12 @@ export class MqttFront {
     if (!registered || !publication) return
     const payload = Buffer.from(packet.payload)
     switch (publication.to) {
-      case 'events':
+      case 'events': {
+        const message = readTopic(packet.topic, payload)
+        registered.messages.add(message)
+        this.options.tell({ type: 'message', deviceId: identity.deviceId, moduleId: identity.moduleId ?? null })
         return
+      }
       case 'methodResponse':
         this.options.methods.answered(publication.requestId, { status: publication.status, payload })
         return

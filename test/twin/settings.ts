@@ -16,6 +16,7 @@ const standard = {
   sampleIntervalSeconds: { value: 10, ac: 203, av: 0, ad: configured },
   ringBudgetBytes: { value: 16_777_216, ac: 203, av: 0, ad: configured },
   uploadQuotaBytes: { value: 67_108_864, ac: 203, av: 0, ad: configured },
+  heartbeatMinutes: { value: 0, ac: 203, av: 0, ad: configured },
 }
 
 function scene(t: Test, dir = t.testdir(), refuse = false) {
@@ -28,6 +29,7 @@ function scene(t: Test, dir = t.testdir(), refuse = false) {
       if (refuse) throw new Error('no')
       done.push(['ring', bytes])
     },
+    setHeartbeat: ms => void done.push(['heartbeat', ms]),
     setOutboxQuota: bytes => void done.push(['quota', bytes]),
     raiseVerbosity: async until => void done.push(['verbose', until]),
   }
@@ -74,6 +76,7 @@ t.test('each property is accepted or refused by itself, all of them at once', as
     verboseUntil: { value: '2026-11-27T12:00:00Z', ac: 200, av: 4, ad: 'accepted' },
     ringBudgetBytes: { value: 16_777_216, ac: 400, av: 4, ad: 'expected a whole number from 262144 to 1073741824' },
     uploadQuotaBytes: { value: 2_097_152, ac: 200, av: 4, ad: 'accepted' },
+    heartbeatMinutes: standard.heartbeatMinutes,
     stateDir: {
       ac: 400,
       av: 4,

@@ -92,6 +92,7 @@ function scene({ desired: heeds = true }: { desired?: boolean } = {}) {
           if (refuses) throw new Error('no')
           twin = { ...twin, reported: merged(twin.reported, patch as Json) }
         },
+        send: async () => undefined,
         onDesired: change => {
           tell = { ...tell, change }
         },
