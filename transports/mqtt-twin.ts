@@ -1,5 +1,4 @@
 /** The device twin over MQTT: questions by request id, and changes as they come. The SDK's own reader of these topics is taken out. */
-import type mqttBase from 'azure-iot-mqtt-base'
 import { type Answered, createQuestions } from './questions.js'
 import { readTwin, type TwinDocument } from './twin-document.js'
 
@@ -11,6 +10,13 @@ const refused = 0x80
 
 const lost = new Error('the connection is gone')
 
+/** As much of the SDK's MQTT client as the twin needs. */
+export type MqttWire = Readonly<{
+  publish(topic: string, text: string, options: Qos & { retain: false }, done: (error?: Error) => void): void
+  subscribe(filter: string, options: Qos, done: (error?: Error, granted?: readonly { qos: number }[]) => void): void
+}>
+type Qos = { qos: 0 }
+
 export interface MqttTwin {
   report(patch: object): Promise<void>
   read(): Promise<TwinDocument>
@@ -21,7 +27,7 @@ export interface MqttTwin {
 }
 
 /** @param onChange told of each change of the desired properties after the first reading, as it came */
-export function createMqttTwin(base: mqttBase.MqttBase, onChange: (patch: unknown) => void): MqttTwin {
+export function createMqttTwin(wire: MqttWire, onChange: (patch: unknown) => void): MqttTwin {
   const questions = createQuestions()
   const answers = new Map<string, Answered<Buffer>>()
   /** What was subscribed to, or is just being. */
@@ -32,7 +38,7 @@ export function createMqttTwin(base: mqttBase.MqttBase, onChange: (patch: unknow
     const known = subscriptions.get(topic)
     if (known) return known
     const subscribed = questions.ask<void>(answered =>
-      base.subscribe(`${topic}#`, { qos: 0 }, (error?: Error, granted?: readonly { qos: number }[]) => {
+      wire.subscribe(`${topic}#`, { qos: 0 }, (error, granted) => {
         const isRefused = granted?.some(({ qos }) => qos >= refused)
         answered(error ?? (isRefused ? new Error(`the hub does not grant the subscription to ${topic}#`) : null))
       }),
@@ -49,7 +55,7 @@ export function createMqttTwin(base: mqttBase.MqttBase, onChange: (patch: unknow
     return questions
       .ask<Buffer>(answered => {
         answers.set(id, answered)
-        base.publish(`${topic}/?$rid=${id}`, body, { qos: 0, retain: false }, error => {
+        wire.publish(`${topic}/?$rid=${id}`, body, { qos: 0, retain: false }, error => {
           if (error) answered(error)
         })
       })
