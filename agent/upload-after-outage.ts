@@ -23,14 +23,14 @@ export type AfterOutageOptions = Readonly<{
   note(message: string, fields: Readonly<Record<string, unknown>>): void
   warn(message: string, error?: unknown): void
   /** In place of the real timer. */
-  after?: (delayMs: number, act: () => void) => () => void
+  after?: (delayMs: number, act: () => Promise<void>) => () => void
 }>
 
 export interface AfterOutage {
   /** Each verdict of the daemon's own connection. */
   told(episode: Episode): void
-  /** Stops the timer, and leaves the rest to the next start. */
-  close(): void
+  /** Stops the timer, and leaves the rest to the next start. Resolves when what is known is on disk. */
+  close(): Promise<void>
 }
 
 /** What comes after the return belongs to it: verbose records of ten seconds are written down then. */
@@ -71,7 +71,7 @@ export function createAfterOutage(options: AfterOutageOptions): AfterOutage {
   }
   const arm = (delayMs: number): void => {
     wake()
-    wake = after(delayMs, () => void attempt())
+    wake = after(delayMs, attempt)
   }
   /** A clock that was set back makes old entries look like future ones; they must not count for longer than a day. */
   const recent = (): Kept['taken'] => state.taken.filter(({ atMs }) => Math.abs(nowMs() - atMs) < dayMs)
@@ -116,7 +116,10 @@ export function createAfterOutage(options: AfterOutageOptions): AfterOutage {
       void keep({ ...state, waiting: { id, startedMs: Date.parse(startedAt), endedMs: Date.parse(endedAt) } })
       arm(settleMs)
     },
-    close: () => wake(),
+    close() {
+      wake()
+      return writing
+    },
   }
 }
 

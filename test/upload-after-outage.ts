@@ -1,7 +1,6 @@
 /** One bundle around each long outage: after the return, once, so many in a day, and also where the device was restarted meanwhile. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as later } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Episode } from '../agent/evidence/episode.js'
 import type { Request } from '../agent/upload/task.js'
@@ -24,7 +23,7 @@ const outage = (id: string, minutes: number, endedAtMs: number, change: Partial<
 function scene(t: Test, dir = t.testdir()) {
   let nowMs = startMs
   let refuses = false
-  let due: { atMs: number; act(): void } | null = null
+  let due: { atMs: number; act(): Promise<void> } | null = null
   const accepted: Request[] = []
   const noted: string[] = []
   const warned: string[] = []
@@ -46,12 +45,14 @@ function scene(t: Test, dir = t.testdir()) {
       }
     },
   })
+  t.teardown(() => device.close())
   return {
     dir,
     accepted,
     noted,
     warned,
     told: device.told,
+    close: device.close,
     now: () => nowMs,
     refuse: (now: boolean) => {
       refuses = now
@@ -62,9 +63,7 @@ function scene(t: Test, dir = t.testdir()) {
         const { atMs, act } = due
         nowMs = atMs
         due = null
-        act()
-        // The file is on disk after a few turns of the loop.
-        await later(30)
+        await act()
       }
       nowMs = untilMs
     },
@@ -99,9 +98,11 @@ t.test('a busy device tries again, and one that was restarted goes on where it w
   first.told(outage('long', 60, first.now()))
   await first.pass(150)
   t.strictSame([first.accepted.length, first.noted.length], [0, 3])
+  await first.close()
   const second = scene(t, first.dir)
   await second.pass(20)
   t.match(second.accepted, [{ trigger: 'outage:long' }])
+  await second.close()
   const third = scene(t, first.dir)
   third.told(outage('long', 60, startMs))
   await third.pass(600)

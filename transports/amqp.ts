@@ -174,6 +174,7 @@ export function tapAmqpOver(road: AmqpRoad, wiring: Wiring, listener: TapListene
 
   const base = new TappedBase(false)
   forgive(base)
+  sparesSession(base, () => current?.isTwinLost() ?? false)
 
   class TappedAmqp extends amqpDevice.Amqp {
     constructor(authenticationProvider: TokenProvider) {
@@ -232,6 +233,8 @@ type Connection = Readonly<{
   answerOver(link: amqpBase.SenderLink): void
   read(message: RheaMessage): MethodRequest | null
   answer(requestId: string, answer: MethodAnswer): Promise<void>
+  /** Just now: whatever the SDK makes of it is of the twin alone. */
+  isTwinLost(): boolean
   abandon(): void
 }>
 
@@ -537,6 +540,7 @@ function connect(
           else resolve()
         })
       }),
+    isTwinLost: () => isTwinLost,
     abandon: () => attempt.destroy('goodbye'),
   }
 }
@@ -649,6 +653,19 @@ function forgive(base: amqpBase.Amqp): void {
   for (const event of ['error', 'protocol_error', 'disconnected'])
     inside(base)._rheaContainer.on(event, () => undefined)
 }
+
+/** The SDK ends the connection for an error of any link. What becomes of the twin's is nothing that a session has to end for. */
+function sparesSession(base: amqpBase.Amqp, isTwinLost: () => boolean): void {
+  const { _rheaContainer: container } = inside(base)
+  for (const each of container.listeners(linkError) as ((error: unknown) => void)[]) {
+    container.removeListener(linkError, each)
+    container.on(linkError, (error: unknown) => {
+      if (!isTwinLost()) each(error)
+    })
+  }
+}
+
+const linkError = 'azure-iot-amqp-base:error-indicated'
 
 /** A link that is attached by the way, when somebody listens to it, has no callback; and the SDK calls it all the same. */
 function makeSafe(link: Link): void {

@@ -21,7 +21,7 @@ export interface TappedClient {
   next<T extends WireEvent['type']>(type: T): Promise<Extract<WireEvent, { type: T }>>
   /** The changes of desired properties, when so many have come. */
   desired(count: number): Promise<readonly unknown[]>
-  /** Resolves when it was told that the twin's changes are not told any more. */
+  /** Resolves when it was told, since the last time it was asked, that the twin's changes are not told any more. */
   twinLost(): Promise<void>
   /** Resolves when so many method requests have come. */
   requested(count: number): Promise<void>
@@ -114,6 +114,7 @@ export function tapClient(options: TappedClientOptions): TappedClient {
     desired: count => until(`change ${count}`, () => (changes.length >= count ? changes : undefined)),
     twinLost: async () => {
       await until('loss of the twin', () => (isTwinLost ? true : undefined))
+      isTwinLost = false
     },
     requested: async count => {
       await until(`request ${count}`, () => requests[count - 1])

@@ -531,16 +531,22 @@ t.test('the twin is read whole, and then its changes are told, also after its li
   await hub.patchDesired({ deviceId }, { hubrec: { sampleIntervalSeconds: null } })
   t.strictSame(await tapped.desired(1), [{ hubrec: { sampleIntervalSeconds: null }, $version: 3 }])
 
-  // Where the SDK leaves them, it does so without ending the session.
-  await door.set({ kind: 'amqpDetach', link: 'twin', condition: 'amqp:link:detach-forced', times: 1 })
-  await tapped.twinLost()
+  // The SDK would end the connection for either.
+  for (const condition of ['amqp:link:detach-forced', undefined]) {
+    await door.set({ kind: 'amqpDetach', link: 'twin', ...(condition ? { condition } : {}), times: 1 })
+    await tapped.twinLost()
+    await tapped.tap.readTwin()
+  }
+  const lost = tapped.told.filter(({ type }) => type === 'detached')
+  t.ok(lost.length >= 2, `${lost.length} links were lost`)
   await hub.patchDesired({ deviceId }, { hubrec: { sampleIntervalSeconds: 7 } })
   t.match(await tapped.tap.readTwin(), { desired: { hubrec: { sampleIntervalSeconds: 7 }, $version: 4 } })
   await hub.patchDesired({ deviceId }, { hubrec: { sampleIntervalSeconds: 8 } })
-  t.match((await tapped.desired(2)).at(-1), { hubrec: { sampleIntervalSeconds: 8 } })
+  t.match((await tapped.desired(3)).at(-1), { hubrec: { sampleIntervalSeconds: 8 } })
   t.notOk(tapped.told.some(({ type }) => type === 'closed'))
   door.cut('rst')
   await tapped.next('closed')
+  tapped.tap.abandon('abandoned')
   await t.rejects(tapped.tap.readTwin())
 })
 
