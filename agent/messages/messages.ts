@@ -141,7 +141,9 @@ export function createMessages(options: MessagesOptions): Messages {
       bell = null
       const quietMs = blame.ended()
       if (quietMs > 0 && !signal.aborted)
-        warn(`sessions end as soon as a message is sent: none is sent for ${Math.round(quietMs / 60_000)} minutes`)
+        warn(
+          `sessions ended soon after a message was sent, for that reason or another: none is sent for ${Math.round(quietMs / 60_000)} minutes`,
+        )
     }
   }
 

@@ -170,7 +170,7 @@ export function createTwin(options: TwinOptions): Twin {
       const quietMs = blame.ended()
       if (quietMs > 0 && !signal.aborted)
         warn(
-          `sessions end as soon as the device twin is asked for: it is left alone for ${Math.round(quietMs / 60_000)} minutes`,
+          `sessions ended soon after the device twin was asked for, for that reason or another: it is left alone for ${Math.round(quietMs / 60_000)} minutes`,
         )
     }
   }
