@@ -628,7 +628,7 @@ export async function runDaemon({ config, env, signal, reread }: DaemonOptions):
   const stopReloading = reread ? reloadOnHangup({ reread, current: () => live, take, log, notify }) : () => undefined
   try {
     await Promise.race([runTogether(parts, signal, graceMs), crash.happened])
-    const counted = Promise.all(records.connections().map(each => records.writeCounts(each)))
+    const counted = Promise.all(records.connections().map(each => records.writeCounts(each, true)))
     const said = counted.then(() => records.record('stop', { why: String(signal.reason) }))
     await atMost(said)
     await atMost(verbose.forget())

@@ -70,7 +70,7 @@ export interface Pipeline {
    * Writes the newest counts of an open outage, where they have changed: verdicts are written when they change, and
    * attempts and waits count on in between. For a stop, and now and then.
    */
-  writeCounts(conn: string): Promise<void>
+  writeCounts(conn: string, isLast?: boolean): Promise<void>
   /** What a `context` record says of the connection. */
   context(conn: string): Omit<ContextData, 'startedAt'> | null
   /** The names of what is followed, in the order in which it began. */
@@ -280,14 +280,14 @@ export function createPipeline({
       await Promise.all(drafts.map(draft => ring.append(redactor.json(draft), 'kernel')))
     },
 
-    async writeCounts(conn) {
+    async writeCounts(conn, isLast = false) {
       const connection = followed.get(conn)
       if (connection?.newest?.state !== 'open') return
       const { newest, incarnation } = connection
       const episode = current(connection)
       if (!episode) return
-      // What was waited goes on growing, and is no reason to write.
-      const counted = episode.attempts !== newest.attempts
+      // What was waited goes on growing, and is no reason to write but the end.
+      const counted = episode.attempts !== newest.attempts || (isLast && episode.waitedMs !== newest.waitedMs)
       // That nothing happens is news too: an application's SDK may have stopped trying.
       const isNews = !sayTheSame(newest, episode)
       if (!counted && !isNews) return

@@ -17,7 +17,7 @@ t.test('the two commands of the front door are there, and their scripts too', as
   t.hasProps(scripts, ['demo', 'test', 'start', 'hub', 'check'])
 })
 
-t.test('the demo does the main job, and every other local command answers', { timeout: 240_000 }, async t => {
+t.test('the demo does the main job, and every other local command answers', { timeout: 400_000 }, async t => {
   // `npm ci` has run, or nothing here would; what it is followed by is what is tried.
   const { stdout } = await run('npm run -s demo')
   for (const cause of ['peer-reset', 'link-lost-keepalive', 'dns-failure', 'duplicate-device-id'])
