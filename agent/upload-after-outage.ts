@@ -2,10 +2,9 @@
  * One bundle around each long outage, when the device is back: what explains it is in there before anybody asks. It is kept until it
  * is taken on, over restarts too, and at most so many are in a day.
  */
-import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
-import { writeFileDurably } from './durable-file.js'
 import type { Episode } from './evidence/episode.js'
+import { keptFile } from './kept-file.js'
 import { timer } from './timer.js'
 import type { Request } from './upload/task.js'
 
@@ -56,18 +55,20 @@ type Kept = v.InferOutput<typeof kept>
 
 export function createAfterOutage(options: AfterOutageOptions): AfterOutage {
   const { path, leastMs, accept, isAsked, nowMs, note, warn, after = timer } = options
-  let state: Kept = read(path, warn)
+  const file = keptFile({
+    path,
+    schema: kept,
+    unread: 'after-outage.json cannot be read: a bundle after an outage may be made again',
+    unwritten: 'which outages were uploaded cannot be kept over a restart',
+    warn,
+  })
+  let state: Kept = file.read() ?? { version: 1, waiting: null, taken: [] }
   let wake = (): void => undefined
   let isBusy = false
-  let writing = Promise.resolve()
 
   const keep = (next: Kept): Promise<void> => {
     state = next
-    const text = `${JSON.stringify(next)}\n`
-    writing = writing
-      .then(() => writeFileDurably(path, text, 0o600))
-      .catch((error: unknown) => warn('which outages were uploaded cannot be kept over a restart', error))
-    return writing
+    return file.keep(next)
   }
   const arm = (delayMs: number): void => {
     wake()
@@ -118,21 +119,9 @@ export function createAfterOutage(options: AfterOutageOptions): AfterOutage {
     },
     close() {
       wake()
-      return writing
+      return file.settled()
     },
   }
 }
 
 const triggerOf = (id: string): string => `outage:${id}`
-
-/** What cannot be read is nothing: at worst one bundle is made again. */
-function read(path: string, warn: (message: string, error?: unknown) => void): Kept {
-  try {
-    return v.parse(kept, JSON.parse(readFileSync(path, 'utf8')))
-  } catch (error) {
-    if (!(error instanceof Error)) throw error
-    if (!('code' in error && error.code === 'ENOENT'))
-      warn('after-outage.json cannot be read: a bundle after an outage may be made again', error)
-    return { version: 1, waiting: null, taken: [] }
-  }
-}

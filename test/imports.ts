@@ -28,6 +28,7 @@ const wrapped: readonly { module: string; at: readonly string[] }[] = [
       'agent/config/parse.ts',
       'agent/methods/payloads.ts',
       'agent/ingest/schema.ts',
+      'agent/kept-file.ts',
       'agent/messages/store.ts',
       'agent/twin/check.ts',
       'agent/evidence/baseline.ts',

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServedSession } from '../../transports/supervisor.js'
 import { createBlame } from '../blame.js'
 import { createDoorbell, type Doorbell } from '../doorbell.js'
+import { eachSession } from '../each-session.js'
 import type { Episode } from '../evidence/episode.js'
 import type { Part } from '../run-together.js'
 import { bodyOf, calmMs, type OpenIncident, withEpisode } from './incident.js'
@@ -51,8 +52,6 @@ export function createMessages(options: MessagesOptions): Messages {
   const { store, nowMs, note, warn, random = Math.random } = options
   const wait = options.wait ?? ((delayMs, signal) => sleep(delayMs, undefined, { signal }))
   const blame = createBlame(nowMs)
-  const arrival = createDoorbell()
-  const sessions: ServedSession[] = []
   let bell: Doorbell | null = null
   let open: OpenIncident | null = null
   /** When the last one left, or the first may. */
@@ -153,21 +152,18 @@ export function createMessages(options: MessagesOptions): Messages {
     if (isOverBudget) note('no more messages today: messages.dailyMax is used up', {})
   }
 
+  const { part, served } = eachSession('messages', live)
+
   return {
     part: {
-      name: 'messages',
+      ...part,
       async run(signal) {
-        while (!signal.aborted) {
-          const session = sessions.shift()
-          if (session) await live(session, signal)
-          else await arrival.rung(signal)
-        }
+        await part.run(signal)
+        // What is not known to be over is told of all the same, by the next run.
+        if (open !== null) await queue(open)
       },
     },
-    served(session) {
-      sessions.push(session)
-      arrival.ring()
-    },
+    served,
     told(episode) {
       if (!options.incidents || episode.state !== 'closed' || episode.planned) return
       const told = withEpisode(open, episode)

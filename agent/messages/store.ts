@@ -1,7 +1,6 @@
 /** Messages that wait, and how many were sent today: on disk before one is sent, so that a crash makes no unmarked second one. */
-import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
-import { writeFileDurably } from '../durable-file.js'
+import { keptFile } from '../kept-file.js'
 import type { Waiting } from './message.js'
 
 export interface MessageStore {
@@ -47,15 +46,17 @@ export type MessageStoreOptions = Readonly<{
 
 export function openMessageStore({ path, dailyMax, nowMs, warn }: MessageStoreOptions): MessageStore {
   const today = (): string => new Date(nowMs()).toISOString().slice(0, 10)
-  let state = read(path, warn) ?? { version: 1, day: today(), sent: 0, waiting: [] }
-  let writing = Promise.resolve()
+  const file = keptFile({
+    path,
+    schema: kept,
+    unread: 'messages.json cannot be read: messages that waited are lost, and the day is counted anew',
+    unwritten: 'which messages wait cannot be kept over a restart',
+    warn,
+  })
+  let state: Kept = file.read() ?? { version: 1, day: today(), sent: 0, waiting: [] }
   const keep = (next: Kept): Promise<void> => {
     state = next
-    const text = `${JSON.stringify(next)}\n`
-    writing = writing
-      .then(() => writeFileDurably(path, text, 0o600))
-      .catch((error: unknown) => warn('which messages wait cannot be kept over a restart', error))
-    return writing
+    return file.keep(next)
   }
   const sentToday = (): number => (state.day === today() ? state.sent : 0)
 
@@ -71,19 +72,7 @@ export function openMessageStore({ path, dailyMax, nowMs, warn }: MessageStoreOp
       keep({ ...state, waiting: state.waiting.map(each => (each.id === message.id ? message : each)) }),
     remove: id => keep({ ...state, waiting: state.waiting.filter(each => each.id !== id) }),
     left: () => Math.max(0, dailyMax - sentToday()),
-    settled: () => writing,
+    settled: file.settled,
     count: () => keep({ ...state, sent: sentToday() + 1, day: today() }),
-  }
-}
-
-/** What cannot be read is nothing: messages may be lost by it, and that is said. */
-function read(path: string, warn: (message: string, error?: unknown) => void): Kept | null {
-  try {
-    return v.parse(kept, JSON.parse(readFileSync(path, 'utf8')))
-  } catch (error) {
-    if (!(error instanceof Error)) throw error
-    if (!('code' in error && error.code === 'ENOENT'))
-      warn('messages.json cannot be read: messages that waited are lost, and the day is counted anew', error)
-    return null
   }
 }

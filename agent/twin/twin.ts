@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServedSession } from '../../transports/supervisor.js'
 import { createBlame } from '../blame.js'
 import { createDoorbell, type Doorbell } from '../doorbell.js'
+import { eachSession } from '../each-session.js'
 import type { Part } from '../run-together.js'
 import { isObject, type Json, merged, patchBetween } from './patch.js'
 import type { TwinSettings } from './settings.js'
@@ -58,8 +59,6 @@ export function createTwin(options: TwinOptions): Twin {
   let checkedMs = Number.NEGATIVE_INFINITY
   let current: Doorbell | null = null
   let isToTakeAgain = false
-  const sessions: ServedSession[] = []
-  const arrival = createDoorbell()
 
   const live = async (session: ServedSession, signal: AbortSignal): Promise<void> => {
     const ended = AbortSignal.any([signal, session.ended])
@@ -176,20 +175,7 @@ export function createTwin(options: TwinOptions): Twin {
   }
 
   return {
-    part: {
-      name: 'twin',
-      async run(signal) {
-        while (!signal.aborted) {
-          const session = sessions.shift()
-          if (session) await live(session, signal)
-          else await arrival.rung(signal)
-        }
-      },
-    },
-    served(session) {
-      sessions.push(session)
-      arrival.ring()
-    },
+    ...eachSession('twin', live),
     look() {
       checkedMs = Number.NEGATIVE_INFINITY
       current?.ring()

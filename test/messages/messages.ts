@@ -64,7 +64,7 @@ function run(t: Test, { dir = t.testdir(), incidents = true, heartbeatMinutes = 
         if (signal.aborted) reject(new Error('aborted'))
       }),
   })
-  void messages.part.run(stop.signal)
+  const running = messages.part.run(stop.signal)
   t.teardown(() => stop.abort())
   let isServed = false
   let isHanging = false
@@ -113,6 +113,11 @@ function run(t: Test, { dir = t.testdir(), incidents = true, heartbeatMinutes = 
       await settled()
     },
     kill: () => stop.abort(),
+    /** As a daemon that is asked to. */
+    async stop(): Promise<void> {
+      stop.abort()
+      await running
+    },
     async pass(seconds: number): Promise<void> {
       const untilMs = nowMs + seconds * 1e3
       await settled()
@@ -178,6 +183,19 @@ t.test('another cause is another incident', async t => {
       ['b', 'dns-failure'],
     ],
   )
+})
+
+t.test('a stop before it is known to be over leaves it to the next run', async t => {
+  const first = run(t)
+  first.told(outage('a', 'peer-reset', first.now()))
+  first.begin()
+  await first.pass(30)
+  await first.stop()
+  t.strictSame(first.sent, [])
+  const second = run(t, { dir: first.dir })
+  second.begin()
+  await second.pass(60)
+  t.strictSame(second.sent, [[60, 'a', incident('peer-reset')]])
 })
 
 t.test('what is not wanted, planned or open is not sent, and nothing is written', async t => {

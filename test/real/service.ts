@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { LogRecord } from '../../agent/evidence/record.js'
 import { startHub } from '../hub/hub.js'
@@ -93,8 +93,10 @@ t.test('a process that hangs is not fed for, and one that goes on is', { skip },
   const daemon = start()
   await systemd.next(isOnline)
   daemon.kill('SIGSTOP')
-  // What was under way comes yet; after it systemd would wait for 0.6 s.
-  await sleep(100)
+  while (stateOf(daemon.pid!) !== 'T') await nextTurn()
+  // What it had sent comes before a word of ours; from there systemd would wait for 0.6 s, and that silence is waited for.
+  systemd.say('MARK=1')
+  await systemd.next(each => each.MARK === '1')
   const before = systemd.heard.length
   await sleep(900)
   t.equal(systemd.heard.length, before)
@@ -119,6 +121,9 @@ t.test(
     t.match(gateway.output, /^<3>hubrec: CONFIG_INVALID/m)
   },
 )
+
+/** `T` is stopped. */
+const stateOf = (pid: number): string => /^State:\s+(\S)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? ''
 
 const isSocketOf = (pid: number, fd: string): boolean => readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:')
 

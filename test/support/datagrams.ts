@@ -11,6 +11,12 @@ print "ready\\n";
 while (defined recv($s, my $text, 65536, 0)) { print unpack("H*", $text), "\\n" }
 `
 
+const sender = `
+use Socket;
+my $s;
+socket($s, AF_UNIX, SOCK_DGRAM, 0) && connect($s, pack_sockaddr_un($ARGV[0])) && send($s, $ARGV[1], 0) or die $!;
+`
+
 export const hasPerl = spawnSync('perl', ['-MSocket', '-e', '1']).status === 0
 
 export type Message = Readonly<Record<string, string>>
@@ -19,11 +25,14 @@ export class Datagrams implements Disposable {
   readonly heard: Message[] = []
   #wake: () => void = () => undefined
 
-  private constructor(private readonly child: ChildProcess) {}
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly path: string,
+  ) {}
 
   static async at(path: string): Promise<Datagrams> {
     const child = spawn('perl', ['-e', program, path], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const datagrams = new Datagrams(child)
+    const datagrams = new Datagrams(child, path)
     const lines = createInterface({ input: child.stdout! })
     const [first] = await Promise.race([once(lines, 'line'), once(lines, 'close')])
     if (first !== 'ready') throw new Error('nobody listens: perl has failed')
@@ -40,6 +49,12 @@ export class Datagrams implements Disposable {
         this.#wake = resolve
       })
     }
+  }
+
+  /** A message of our own, which is heard after all that were sent before it. */
+  say(text: string): void {
+    const { status } = spawnSync('perl', ['-e', sender, this.path, text], { stdio: ['ignore', 'ignore', 'inherit'] })
+    if (status !== 0) throw new Error('nothing was sent: perl has failed')
   }
 
   [Symbol.dispose](): void {

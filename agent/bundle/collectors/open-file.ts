@@ -59,7 +59,6 @@ function refuseAnythingElse(found: Kind): void {
   throw new Skipped(`it is ${kind}`)
 }
 
-async function realOf(paths: readonly string[]): Promise<string[]> {
-  const real = await Promise.all(paths.map(path => realpath(path).catch(() => null)))
-  return real.filter(path => path !== null)
-}
+/** One that cannot be resolved counts as it is written: what is refused must not be forgotten for it. */
+const realOf = (paths: readonly string[]): Promise<string[]> =>
+  Promise.all(paths.map(path => realpath(path).catch(() => path)))
